@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,13 +37,13 @@ func Main(m *testing.M) {
 
 // NewApp returns an app whose Lambda functions are stubs: bundling is off for
 // every stack, so that no test of a template compiles a function.
-func NewApp() awscdk.App {
-	return awscdk.NewApp(&awscdk.AppProps{
-		AnalyticsReporting: jsii.Bool(false),
-		Context: &map[string]any{
-			"aws:cdk:bundling-stacks": []string{},
-		},
-	})
+func NewApp() awscdk.App { return NewAppWith(nil) }
+
+// NewAppWith returns what [NewApp] does, with more context.
+func NewAppWith(context map[string]any) awscdk.App {
+	all := map[string]any{"aws:cdk:bundling-stacks": []string{}}
+	maps.Copy(all, context)
+	return awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: &all})
 }
 
 // NewStack returns a stack of an app of its own, for a test of one construct.

@@ -1,0 +1,73 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/millrace-cdk/millrace/spec"
+)
+
+// A Fault breaks one arrow of the deployed line before the demo posts, by the AWS
+// APIs and with nothing in the product that knows of it. A demo that cannot fail shows nothing.
+type Fault string
+
+// The faults.
+const (
+	NoFault Fault = ""
+	// LoaderFault takes the loader's spec away: the function fails at every start.
+	LoaderFault Fault = "loader"
+	// DeliveryFault deletes the delivery stream.
+	DeliveryFault Fault = "delivery"
+)
+
+func (d *demo) inject(ctx context.Context) error {
+	switch d.Fault {
+	case NoFault:
+		return nil
+	case LoaderFault:
+		return d.breakLoader(ctx)
+	case DeliveryFault:
+		return d.deleteDelivery(ctx)
+	}
+	return fmt.Errorf("unknown fault %q: loader or delivery", d.Fault)
+}
+
+func (d *demo) breakLoader(ctx context.Context) error {
+	client := lambda.NewFromConfig(d.aws)
+	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})
+	if err != nil {
+		return fmt.Errorf("looking for the loader: %w", err)
+	}
+	if len(mappings.EventSourceMappings) != 1 {
+		return fmt.Errorf("looking for the loader: %d event source mappings are deployed, expected 1", len(mappings.EventSourceMappings))
+	}
+	name := mappings.EventSourceMappings[0].FunctionArn
+	_, err = client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: name,
+		Environment:  &lambdatypes.Environment{Variables: map[string]string{spec.Variable: ""}},
+	})
+	if err != nil {
+		return fmt.Errorf("breaking %s: %w", *name, err)
+	}
+	fmt.Fprintf(d.Out, "fault: took the configuration of %s away: it fails at every start\n", *name)
+	return nil
+}
+
+func (d *demo) deleteDelivery(ctx context.Context) error {
+	client := firehose.NewFromConfig(d.aws)
+	streams, err := client.ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{})
+	if err != nil {
+		return fmt.Errorf("looking for the delivery stream: %w", err)
+	}
+	for _, name := range streams.DeliveryStreamNames {
+		if _, err := client.DeleteDeliveryStream(ctx, &firehose.DeleteDeliveryStreamInput{DeliveryStreamName: &name}); err != nil {
+			return fmt.Errorf("deleting %s: %w", name, err)
+		}
+		fmt.Fprintf(d.Out, "fault: deleted the delivery stream %s\n", name)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/millrace-cdk/millrace/constructs/ingest"
+)
+
+// Environment is one deployment of millrace: everything in which environments
+// differ is a value here, so that they share every line of code. A zero value is
+// not an environment; take one from [EnvironmentNamed], or fill in your own.
+type Environment struct {
+	// Name stands in the stacks' names, Millrace-NAME-Foundation and so on:
+	// lower-case letters, digits and hyphens.
+	Name string
+	// Region is the AWS region to deploy to.
+	Region string
+	// AvailabilityZones are the zones of Region that the database's network
+	// spans, at least two. They are values and no lookup, so that synth gives the
+	// same with credentials and without.
+	AvailabilityZones []string
+	// Architecture is the processor of the Lambda functions.
+	Architecture Architecture
+	// Disposable says that the stacks may be deleted together with their data:
+	// no termination protection, no retained resources. Default: false.
+	Disposable bool
+	// LogRetention is how long every log group keeps its events. For ever is not
+	// a value: logs that nobody deletes are a cost that nobody sees.
+	LogRetention awslogs.RetentionDays
+
+	API      API
+	Stream   Stream
+	Delivery Delivery
+	Database Database
+
+	// Omit are the CloudFormation types that the target does not know: resources
+	// of these types are left out of the templates. It is for emulators; on AWS
+	// it stays empty. A reference to an omitted resource fails the synth.
+	Omit []string
+}
+
+// Architecture is a Lambda processor, named as Go names it.
+type Architecture string
+
+// The processors that Lambda has.
+const (
+	ARM64 Architecture = "arm64"
+	AMD64 Architecture = "amd64"
+)
+
+// API is an environment's front door.
+type API struct {
+	// Auth is how clients prove who they are.
+	Auth ingest.Auth
+	// RateLimit caps the steady rate, in requests per second.
+	RateLimit int
+	// BurstLimit caps a burst, in requests.
+	BurstLimit int
+	// AccountHasLogRole says that the account's API Gateway already has its role
+	// for writing logs (AWS::ApiGateway::Account, one per account and region), so
+	// that the stack leaves it alone. Default: false, the stack makes it.
+	AccountHasLogRole bool
+}
+
+// Stream is an environment's Kinesis data stream.
+type Stream struct {
+	// Shards is the number of provisioned shards. Default: 0, on demand.
+	Shards int
+	// RetentionHours is how long the stream keeps a record, 24 to 8760 hours:
+	// https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html
+	RetentionHours int
+}
+
+// Delivery is an environment's delivery to the lake.
+type Delivery struct {
+	// BufferSeconds and BufferMiB bound an object of the lake, whichever comes first: 0 to 900 s, 1 to 128 MiB.
+	BufferSeconds int
+	BufferMiB     int
+}
+
+// Database is an environment's Postgres.
+type Database struct {
+	// InstanceType is the RDS instance class without its prefix: "t4g.small".
+	InstanceType string
+	// MultiAz keeps a standby in a second zone.
+	MultiAz bool
+	// StorageGiB is the allocated storage; 20 GiB is gp3's least.
+	StorageGiB int
+	// BackupDays is how long automated backups are kept, 1 to 35 days.
+	BackupDays int
+	// Port is the server's TCP port.
+	Port int
+	// CABundle is the PEM of who signs the server's certificate. Default: RDS's own.
+	CABundle string
+	// SkipRotation leaves the master secret unrotated. Default: false.
+	SkipRotation bool
+}
+
+var (
+	environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+	regionName      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	instanceType    = regexp.MustCompile(`^[a-z0-9]+\.[a-z0-9]+$`)
+)
+
+// Validate reports all that is wrong with e at once, a line a problem.
+func (e Environment) Validate() error {
+	var errs []error
+	problem := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	between := func(what string, got, low, high int, unit string) {
+		problem(got < low || got > high, "%s must be %d to %d %s, got %d", what, low, high, unit, got)
+	}
+
+	problem(!environmentName.MatchString(e.Name), "Name must be lower-case letters, digits and hyphens, got %q", e.Name)
+	problem(!regionName.MatchString(e.Region), "Region must be an AWS region such as eu-west-1, got %q", e.Region)
+	problem(len(e.AvailabilityZones) < 2, "AvailabilityZones must be two or more, got %d: a database's subnet group needs two", len(e.AvailabilityZones))
+	for i, zone := range e.AvailabilityZones {
+		problem(len(zone) != len(e.Region)+1 || !strings.HasPrefix(zone, e.Region), "AvailabilityZones must be zones of %s, got %q", e.Region, zone)
+		problem(slices.Index(e.AvailabilityZones, zone) != i, "AvailabilityZones must differ, got %q twice", zone)
+	}
+	problem(e.Architecture != ARM64 && e.Architecture != AMD64, "Architecture must be %q or %q, got %q", ARM64, AMD64, e.Architecture)
+	problem(e.LogRetention == "" || e.LogRetention == awslogs.RetentionDays_INFINITE, "LogRetention must be a number of days such as RetentionDays_ONE_MONTH, got %q", e.LogRetention)
+	problem(e.API.Auth != ingest.AuthIAM && e.API.Auth != ingest.AuthAPIKey, "API.Auth must be AuthIAM or AuthAPIKey, got %v", e.API.Auth)
+	between("API.RateLimit", e.API.RateLimit, 1, 10_000, "requests a second")
+	between("API.BurstLimit", e.API.BurstLimit, 1, 5_000, "requests")
+	between("Stream.Shards", e.Stream.Shards, 0, 10_000, "shards, 0 being on demand")
+	between("Stream.RetentionHours", e.Stream.RetentionHours, 24, 8760, "hours")
+	between("Delivery.BufferSeconds", e.Delivery.BufferSeconds, 0, 900, "seconds")
+	between("Delivery.BufferMiB", e.Delivery.BufferMiB, 1, 128, "MiB")
+	problem(!instanceType.MatchString(e.Database.InstanceType), "Database.InstanceType must be a class without its prefix, such as t4g.small, got %q", e.Database.InstanceType)
+	between("Database.StorageGiB", e.Database.StorageGiB, 20, 65_536, "GiB")
+	between("Database.BackupDays", e.Database.BackupDays, 1, 35, "days")
+	between("Database.Port", e.Database.Port, 1150, 65_535, "")
+	problem(!e.Disposable && len(e.Omit) > 0, "Omit must be empty where data is kept: it is for emulators, got %v", e.Omit)
+
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("environment %q:\n%w", e.Name, err)
+	}
+	return nil
+}

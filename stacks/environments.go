@@ -1,0 +1,117 @@
+package stacks
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/millrace-cdk/millrace/constructs/ingest"
+)
+
+// The variables by which `millrace up` tells Local where the laptop's Postgres is.
+const (
+	// LocalDatabasePort is the port that the laptop's Postgres listens on.
+	LocalDatabasePort = "MILLRACE_LOCAL_DATABASE_PORT"
+	// LocalDatabaseCA is the path of the PEM file of the authority that signed its certificate.
+	LocalDatabaseCA = "MILLRACE_LOCAL_DATABASE_CA"
+)
+
+// EnvironmentNames are the environments that [EnvironmentNamed] knows.
+var environmentNames = []string{"local", "dev", "staging", "prod"}
+
+// EnvironmentNamed returns the environment of that name: local, dev, staging or
+// prod. The values of local come partly from what `millrace up` started, by way
+// of getenv; the others depend on nothing but the name.
+func EnvironmentNamed(name string, getenv func(string) string) (Environment, error) {
+	switch name {
+	case "local":
+		return local(getenv)
+	case "dev":
+		return dev(), nil
+	case "staging":
+		return staging(), nil
+	case "prod":
+		return prod(), nil
+	}
+	return Environment{}, fmt.Errorf("env must be one of %s, got %q: say -c env=dev", strings.Join(environmentNames, ", "), name)
+}
+
+// prod is what the others are measured against.
+func prod() Environment {
+	return Environment{
+		Name:              "prod",
+		Region:            "eu-west-1",
+		AvailabilityZones: []string{"eu-west-1a", "eu-west-1b"},
+		Architecture:      ARM64,
+		LogRetention:      awslogs.RetentionDays_ONE_YEAR,
+		API:               API{Auth: ingest.AuthIAM, RateLimit: 1000, BurstLimit: 2000},
+		Stream:            Stream{RetentionHours: 7 * 24},
+		Delivery:          Delivery{BufferSeconds: 300, BufferMiB: 64},
+		Database:          Database{InstanceType: "m7g.large", MultiAz: true, StorageGiB: 100, BackupDays: 35, Port: 5433},
+	}
+}
+
+// staging is prod at a smaller size: the same protections, so that a release meets them there first.
+func staging() Environment {
+	e := prod()
+	e.Name = "staging"
+	e.LogRetention = awslogs.RetentionDays_THREE_MONTHS
+	e.API.RateLimit, e.API.BurstLimit = 200, 400
+	e.Stream.RetentionHours = 48
+	e.Database.InstanceType, e.Database.StorageGiB, e.Database.BackupDays = "t4g.medium", 20, 7
+	return e
+}
+
+// dev may be thrown away, and lets a developer in by an API key.
+func dev() Environment {
+	e := staging()
+	e.Name = "dev"
+	e.Disposable = true
+	e.LogRetention = awslogs.RetentionDays_TWO_WEEKS
+	e.API = API{Auth: ingest.AuthAPIKey, RateLimit: 50, BurstLimit: 100}
+	e.Stream.RetentionHours = 24
+	e.Delivery.BufferSeconds = 60
+	e.Database.MultiAz, e.Database.InstanceType, e.Database.BackupDays = false, "t4g.small", 1
+	return e
+}
+
+// local is dev on the laptop's emulator and Postgres.
+func local(getenv func(string) string) (Environment, error) {
+	e := dev()
+	e.Name = "local"
+	e.Architecture = Architecture(runtime.GOARCH)
+	// The demo posts as fast as one client can.
+	e.API.RateLimit, e.API.BurstLimit = 10_000, 5_000
+	e.Stream.Shards = 2
+	// The emulator hangs on the serverless-repo application that rotates.
+	e.Database.SkipRotation = true
+	// Types that the emulator rejects, and nothing refers to.
+	e.Omit = []string{
+		"AWS::EC2::FlowLog",
+		"AWS::EC2::SecurityGroupEgress",
+		"AWS::EC2::SecurityGroupIngress",
+	}
+
+	if port := getenv(LocalDatabasePort); port != "" {
+		number, err := strconv.Atoi(port)
+		if err != nil {
+			return Environment{}, fmt.Errorf("%s must be a port number, got %q", LocalDatabasePort, port)
+		}
+		e.Database.Port = number
+	}
+	if path := getenv(LocalDatabaseCA); path != "" {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			return Environment{}, fmt.Errorf("reading %s: %w", LocalDatabaseCA, err)
+		}
+		e.Database.CABundle = string(pem)
+	}
+	return e, nil
+}
+
+// EnvironmentNames lists the names that [EnvironmentNamed] takes.
+func EnvironmentNames() []string { return slices.Clone(environmentNames) }

@@ -1,0 +1,51 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/millrace-cdk/millrace/constructs/database"
+	"github.com/millrace-cdk/millrace/constructs/delivery"
+	"github.com/millrace-cdk/millrace/constructs/stream"
+)
+
+// Foundation is what holds data and must never be replaced: the stream, the
+// lake's bucket, the database with its network, and their keys.
+type Foundation struct {
+	Stack    awscdk.Stack
+	Core     *stream.StreamingCore
+	Lake     *delivery.LakeBucket
+	Database *database.PrivateRds
+}
+
+// NewFoundation defines env's Foundation stack.
+func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
+	stack := newStack(scope, env, "Foundation", !env.Disposable)
+
+	core := stream.NewStreamingCore(stack, "Core", &stream.StreamingCoreProps{
+		Shards:        env.Stream.Shards,
+		Retention:     awscdk.Duration_Hours(jsii.Number(env.Stream.RetentionHours)),
+		RemovalPolicy: env.removalPolicy(),
+	})
+	lake := delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{
+		RemovalPolicy: env.removalPolicy(),
+	})
+	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
+		AvailabilityZones:   env.AvailabilityZones,
+		InstanceType:        awsec2.NewInstanceType(jsii.String(env.Database.InstanceType)),
+		MultiAz:             env.Database.MultiAz,
+		AllocatedStorageGiB: env.Database.StorageGiB,
+		BackupRetention:     awscdk.Duration_Days(jsii.Number(env.Database.BackupDays)),
+		Port:                env.Database.Port,
+		CABundle:            env.Database.CABundle,
+		SkipRotation:        env.Database.SkipRotation,
+		LogRetention:        env.LogRetention,
+		RemovalPolicy:       env.removalPolicy(),
+	})
+
+	output(stack, "StreamName", core.Stream.StreamName(), "The Kinesis data stream that carries every event.")
+	output(stack, "LakeBucket", lake.Bucket.BucketName(), "The S3 bucket that the events are delivered to.")
+	output(stack, "DatabaseSecretArn", db.Secret().SecretArn(), "The Secrets Manager secret of the database's master user.")
+	return &Foundation{Stack: stack, Core: core, Lake: lake, Database: db}
+}

@@ -1,0 +1,59 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/millrace-cdk/millrace/constructs/delivery"
+	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/constructs/load"
+)
+
+// Pipeline is what every deploy may change: the API, the delivery to the lake
+// and the loader, each an arrow between what [Foundation] holds.
+type Pipeline struct {
+	Stack  awscdk.Stack
+	API    *ingest.IngestApi
+	Lake   *delivery.FirehoseToS3
+	Loader *load.PostgresLoader
+}
+
+// NewPipeline defines env's Pipeline stack on top of foundation.
+func NewPipeline(scope constructs.Construct, env Environment, foundation *Foundation) *Pipeline {
+	stack := newStack(scope, env, "Pipeline", false)
+	source := foundation.Core.Stream
+
+	api := ingest.NewIngestApi(stack, "Ingest", &ingest.IngestApiProps{
+		Stream:        source,
+		Auth:          env.API.Auth,
+		RateLimit:     env.API.RateLimit,
+		BurstLimit:    env.API.BurstLimit,
+		SkipAccount:   env.API.AccountHasLogRole,
+		LogRetention:  env.LogRetention,
+		RemovalPolicy: env.removalPolicy(),
+	})
+	lake := delivery.NewFirehoseToS3(stack, "Lake", &delivery.FirehoseToS3Props{
+		Source:         source,
+		Bucket:         foundation.Lake.Bucket,
+		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
+		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Architecture:   env.architecture(),
+		LogRetention:   env.LogRetention,
+		RemovalPolicy:  env.removalPolicy(),
+	})
+	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{
+		Source:        source,
+		Database:      foundation.Database,
+		Architecture:  env.architecture(),
+		LogRetention:  env.LogRetention,
+		RemovalPolicy: env.removalPolicy(),
+	})
+
+	output(stack, "ApiUrl", api.URL(), "Where clients post events.")
+	output(stack, "ApiId", api.RestApi.RestApiId(), "The REST API.")
+	output(stack, "ApiStage", api.RestApi.DeploymentStage().StageName(), "The REST API's stage.")
+	if api.ApiKey != nil {
+		output(stack, "ApiKeyId", api.ApiKey.KeyId(), "The API key's id; its value is read by GetApiKey.")
+	}
+	return &Pipeline{Stack: stack, API: api, Lake: lake, Loader: loader}
+}
