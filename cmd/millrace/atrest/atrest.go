@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -17,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/millrace-cdk/millrace/lambdas/event"
 )
 
 // errorPrefix is where [delivery.FirehoseToS3] keeps what it could not deliver.
@@ -32,7 +33,7 @@ type Line struct {
 	Key string
 	// Text is the line without its newline.
 	Text []byte
-	// ID is the event's identity, from the line's metadata member.
+	// ID is the event's identity, as the line carries it.
 	ID string
 }
 
@@ -115,16 +116,11 @@ func parseLines(key string, text []byte) ([]Line, error) {
 	scanner.Buffer(nil, maxLine)
 	for scanner.Scan() {
 		line := bytes.Clone(scanner.Bytes())
-		var event struct {
-			Metadata struct {
-				ID string `json:"id"`
-			} `json:"_millrace"`
-		}
-		// A client's own member of that name may be of any type: then the identity is not ours to read here.
-		if err := json.Unmarshal(line, &event); err != nil && !json.Valid(line) {
+		e, err := event.Parse(line)
+		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(lines)+1, err)
 		}
-		lines = append(lines, Line{Key: key, Text: line, ID: event.Metadata.ID})
+		lines = append(lines, Line{Key: key, Text: line, ID: e.ID})
 	}
 	return lines, scanner.Err()
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLinesCarryTheIdentityOfOurMetadata(t *testing.T) {
+func TestLinesCarryTheirIdentity(t *testing.T) {
 	lines, err := parseLines("key", []byte(`{"a":1,"_millrace":{"id":"one","arrived_at":"2026-01-02T03:04:05.678Z"}}
-{"_millrace":"the client's own","b":2}
+{"_millrace":"the client's own","b":2,"__millrace":{"id":"two","arrived_at":"2026-01-02T03:04:05.678Z"}}
 `))
 	require.NoError(t, err)
 	require.Len(t, lines, 2)
 	assert.Equal(t, "one", lines[0].ID)
-	assert.Empty(t, lines[1].ID)
-	assert.Equal(t, `{"_millrace":"the client's own","b":2}`, string(lines[1].Text))
+	assert.Equal(t, "two", lines[1].ID)
+	assert.Equal(t, `{"a":1,"_millrace":{"id":"one","arrived_at":"2026-01-02T03:04:05.678Z"}}`, string(lines[0].Text))
 }
 
 func TestALineThatIsNotJSONIsAnErrorWithItsNumber(t *testing.T) {

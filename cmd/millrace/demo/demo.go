@@ -3,6 +3,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,9 +73,8 @@ type demo struct {
 // posts all of them once more. Its last line is always the summary. It returns
 // [ErrLost] if the counts disagree.
 func Run(ctx context.Context, config Config) (err error) {
-	if config.Patience == 0 {
-		config.Patience = 20 * time.Second
-	}
+	config.Patience = cmp.Or(config.Patience, 20*time.Second)
+	config.Fault = cmp.Or(config.Fault, NoFault)
 	db, err := pgx.Connect(ctx, config.DatabaseURL)
 	if err != nil {
 		return fmt.Errorf("connecting to the environment's Postgres: %w", err)

@@ -51,7 +51,7 @@ func status(code int, body string) func(http.ResponseWriter) {
 
 func TestOnlyTheFailedEventsOfABatchAreSentAgain(t *testing.T) {
 	c, calls := answers(t,
-		status(207, `{"accepted":2,"failed":1,"results":[{"index":0,"status":"accepted"},{"index":1,"status":"failed"},{"index":2,"status":"accepted"}]}`),
+		status(207, `{"accepted":2,"failed":1,"results":[{"index":0,"status":202},{"index":1,"status":429},{"index":2,"status":202}]}`),
 		status(429, `{}`),
 		status(202, `{"accepted":1}`))
 	accepted, err := c.post(t.Context(), some(3))
@@ -72,7 +72,7 @@ func TestARefusalIsAnErrorWithTheAnswer(t *testing.T) {
 }
 
 func TestAnAnswerThatDoesNotFitTheBatchIsAnError(t *testing.T) {
-	for _, body := range []string{`{`, `{"results":[]}`, `{"results":[{"index":7,"status":"accepted"}]}`} {
+	for _, body := range []string{`{`, `{"results":[]}`, `{"results":[{"index":7,"status":202}]}`} {
 		_, _, err := split(some(1), []byte(body))
 		assert.ErrorContains(t, err, "parsing the answer to a batch")
 	}

@@ -17,7 +17,7 @@ type Fault string
 
 // The faults.
 const (
-	NoFault Fault = ""
+	NoFault Fault = "none"
 	// LoaderFault takes the loader's spec away: the function fails at every start.
 	LoaderFault Fault = "loader"
 	// DeliveryFault deletes the delivery stream.
@@ -33,7 +33,7 @@ func (d *demo) inject(ctx context.Context) error {
 	case DeliveryFault:
 		return d.deleteDelivery(ctx)
 	}
-	return fmt.Errorf("unknown fault %q: loader or delivery", d.Fault)
+	return fmt.Errorf("unknown fault %q: %s, %s or %s", d.Fault, NoFault, LoaderFault, DeliveryFault)
 }
 
 func (d *demo) breakLoader(ctx context.Context) error {

@@ -86,8 +86,8 @@ func batch(events []event) []byte {
 func split(events []event, answer []byte) (taken, failed []event, err error) {
 	var partial struct {
 		Results []struct {
-			Index  int    `json:"index"`
-			Status string `json:"status"`
+			Index  int `json:"index"`
+			Status int `json:"status"`
 		} `json:"results"`
 	}
 	if err := json.Unmarshal(answer, &partial); err != nil {
@@ -100,7 +100,7 @@ func split(events []event, answer []byte) (taken, failed []event, err error) {
 		if result.Index < 0 || result.Index >= len(events) {
 			return nil, nil, fmt.Errorf("parsing the answer to a batch: index %d of %d events", result.Index, len(events))
 		}
-		if result.Status == "accepted" {
+		if result.Status == http.StatusAccepted {
 			taken = append(taken, events[result.Index])
 		} else {
 			failed = append(failed, events[result.Index])

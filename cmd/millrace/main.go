@@ -1,0 +1,85 @@
+// Command millrace is the command line of a millrace repository.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/millrace-cdk/millrace/local/cloud"
+)
+
+// CLI is every command and what they share.
+type CLI struct {
+	Up        upCmd        `cmd:"" help:"Start the laptop's cloud, deploy the app into it and write .millrace/local.env. When it is up, deploy again."`
+	Down      downCmd      `cmd:"" help:"Stop the laptop's cloud and remove its data."`
+	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
+	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
+
+	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`
+}
+
+// Exit codes.
+const (
+	ok      = 0
+	trouble = 1
+	usage   = 2
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(arguments []string) int {
+	var cli CLI
+	parser, err := kong.New(&cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
+		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	command, err := parser.Parse(arguments)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "millrace:", err, "(millrace --help lists what there is)")
+		return usage
+	}
+	if cli.Root == "" {
+		if cli.Root, err = findRoot(); err != nil {
+			fmt.Fprintln(os.Stderr, "millrace:", err)
+			return usage
+		}
+	}
+	// Hanging up a terminal counts as Ctrl-C: nothing half started may stay.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(&cli)
+	switch {
+	case err == nil:
+		return ok
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "\nmillrace: interrupted")
+	default:
+		fmt.Fprintln(os.Stderr, "millrace:", err)
+	}
+	return trouble
+}
+
+func findRoot() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for folder := start; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "cdk.json")); err == nil {
+			return folder, nil
+		}
+		if folder == filepath.Dir(folder) {
+			return "", fmt.Errorf("no cdk.json in %s or above: run this inside the repository, or pass --root", start)
+		}
+	}
+}
