@@ -7,7 +7,8 @@ SHELL := /bin/bash
 # One set of flags for every build, so that the build cache serves all of them.
 export GOFLAGS := -trimpath -buildvcs=false
 export CDK_DISABLE_CLI_TELEMETRY := 1
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# Node 20 works, and says at each start that it is old.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 ENV ?= dev
 # The functions run on arm64 in every environment but local.

@@ -11,6 +11,7 @@ package loader
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -71,7 +72,7 @@ func (l *Loader) Handle(ctx context.Context, batch events.KinesisEvent) (events.
 	}
 	rejects = append(rejects, poison...)
 	if quarantineErr := l.quarantine(ctx, rejects); quarantineErr != nil {
-		err = quarantineErr
+		err = errors.Join(err, quarantineErr)
 		failed = min(failed, rejects[0].Source.index)
 	}
 	if err == nil {

@@ -194,7 +194,7 @@ func TestRecordsThatHaveNoRoomInTheResponseFail(t *testing.T) {
 
 func TestResponseIsFilledToTheLimitAndNotPastIt(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range 8 {
 		records := make([]events.KinesisFirehoseEventRecord, 1+random.IntN(40))
 		for i := range records {
 			records[i] = numbered(i, "")
