@@ -1,0 +1,104 @@
+package delivery_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/millrace-cdk/millrace/constructs/delivery"
+	"github.com/millrace-cdk/millrace/test/cdktest"
+	"github.com/stretchr/testify/assert"
+)
+
+func TestTheLakeIsPrivateVersionedAndEncryptedWithAKeyOfItsOwn(t *testing.T) {
+	stack := cdktest.NewStack()
+	delivery.NewLakeBucket(stack, "Lake", nil)
+
+	template := cdktest.Template(stack)
+	template.HasResourceProperties(jsii.String("AWS::S3::Bucket"), map[string]any{
+		"PublicAccessBlockConfiguration": map[string]any{
+			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+		},
+		"BucketEncryption": map[string]any{"ServerSideEncryptionConfiguration": []any{map[string]any{
+			"BucketKeyEnabled":              true,
+			"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn("^LakeKey")},
+		}}},
+		"OwnershipControls":       map[string]any{"Rules": []any{map[string]any{"ObjectOwnership": "BucketOwnerEnforced"}}},
+		"VersioningConfiguration": map[string]any{"Status": "Enabled"},
+		"LifecycleConfiguration": map[string]any{"Rules": []any{map[string]any{
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 7},
+			"Status":                         "Enabled",
+		}}},
+		"BucketName": assertions.Match_Absent(),
+	})
+	template.HasResourceProperties(jsii.String("AWS::KMS::Key"), map[string]any{"EnableKeyRotation": true})
+}
+
+func TestTheLakeIsReachedByTLSAlone(t *testing.T) {
+	stack := cdktest.NewStack()
+	delivery.NewLakeBucket(stack, "Lake", nil)
+
+	deny := func(condition map[string]any) any {
+		return assertions.Match_ObjectLike(&map[string]any{"Effect": "Deny", "Action": "s3:*", "Condition": condition})
+	}
+	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::S3::BucketPolicy"), map[string]any{
+		"PolicyDocument": map[string]any{"Statement": []any{
+			deny(map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}),
+			deny(map[string]any{"NumericLessThan": map[string]any{"s3:TlsVersion": 1.2}}),
+		}},
+	})
+}
+
+func TestLakeAndKeyAreRetainedUnlessSaidOtherwise(t *testing.T) {
+	for want, props := range map[string]*delivery.LakeBucketProps{
+		"Retain": nil,
+		"Delete": {RemovalPolicy: awscdk.RemovalPolicy_DESTROY},
+	} {
+		t.Run(want, func(t *testing.T) {
+			stack := cdktest.NewStack()
+			delivery.NewLakeBucket(stack, "Lake", props)
+			template := cdktest.Template(stack)
+			template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{"DeletionPolicy": want})
+			template.HasResource(jsii.String("AWS::KMS::Key"), map[string]any{"DeletionPolicy": want})
+		})
+	}
+}
+
+func TestALakeKeyOfYoursIsUsedAndNoneIsMade(t *testing.T) {
+	stack := cdktest.NewStack()
+	key := awskms.NewKey(stack, jsii.String("Mine"), nil)
+	lake := delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{Key: key})
+
+	assert.Equal(t, *key.KeyArn(), *lake.Key.KeyArn())
+	cdktest.Template(stack).ResourceCountIs(jsii.String("AWS::KMS::Key"), jsii.Number(1))
+}
+
+func TestConfigureOfTheLakeHasTheLastWord(t *testing.T) {
+	stack := cdktest.NewStack()
+	delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{
+		Configure: func(p *awss3.BucketProps) { p.EventBridgeEnabled = jsii.Bool(true); p.Versioned = jsii.Bool(false) },
+	})
+	template := cdktest.Template(stack)
+	template.HasResourceProperties(jsii.String("AWS::S3::Bucket"), map[string]any{"VersioningConfiguration": assertions.Match_Absent()})
+	template.HasResourceProperties(jsii.String("Custom::S3BucketNotifications"), map[string]any{
+		"NotificationConfiguration": map[string]any{"EventBridgeConfiguration": map[string]any{}},
+	})
+}
+
+func TestALakeIsAScopeAndTwoStandInOneStack(t *testing.T) {
+	stack := cdktest.NewStack()
+	one := delivery.NewLakeBucket(stack, "One", nil)
+	delivery.NewLakeBucket(stack, "Two", nil)
+	awss3.NewBucket(one, jsii.String("Copy"), nil)
+	awscdk.Tags_Of(one).Add(jsii.String("team"), jsii.String("ingest"), nil)
+
+	template := cdktest.Template(stack)
+	template.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(3))
+	template.ResourcePropertiesCountIs(jsii.String("AWS::S3::Bucket"), map[string]any{
+		"Tags": []any{map[string]any{"Key": "team", "Value": "ingest"}},
+	}, jsii.Number(2))
+	assert.Equal(t, *one.Bucket.BucketName(), *one.Name())
+}
