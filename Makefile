@@ -20,7 +20,7 @@ CDK := node_modules/.bin/cdk
 # Packages that synthesize: each links the whole CDK, and none may run under the
 # race detector at a bearable price.
 SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/...
-PLAIN_PACKAGES := ./spec/... ./lambdas/... ./local/... ./cmd/...
+PLAIN_PACKAGES := ./spec/... ./lambdas/... ./local/... ./cmd/... ./docs/...
 
 .PHONY: help
 help: ## this list
@@ -55,7 +55,7 @@ down: build/millrace ## stops it and removes its data
 
 ## Templates and functions
 
-.PHONY: synth lambdas snapshots requirements
+.PHONY: synth lambdas snapshots picture requirements
 synth: setup ## templates of ENV (local, dev, staging, prod) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
@@ -63,8 +63,11 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -tags lambda.norpc -ldflags "-s -w" -o build/$$name/bootstrap ./lambdas/$$name/cmd; \
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
-snapshots: setup ## rewrites the golden templates; read the difference
+snapshots: setup ## rewrites the golden templates and the picture; read the difference
 	go test ./constructs/... ./test/snapshot/... -update
+	@$(MAKE) --no-print-directory picture
+picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
+	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in
 	python3 -m venv .tools/pin && .tools/pin/bin/pip install --quiet -r requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt

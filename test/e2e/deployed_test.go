@@ -43,7 +43,7 @@ func TestTheGatewayServesWhatIsDeployedNotTheSource(t *testing.T) {
 	}
 	answers := func(want string) func() bool {
 		return func() bool {
-			_, answer := post(t, "/events", []byte(`{}`))
+			_, answer := post(t, "/events", []byte(`{"a":1}`))
 			return strings.Contains(answer, want)
 		}
 	}

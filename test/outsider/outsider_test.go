@@ -95,7 +95,7 @@ func newOutsider(t *testing.T) *outsider {
 	return &outsider{dir: dir, environment: append(os.Environ(),
 		"GOPROXY=file://"+proxy(t)+",file://"+strings.TrimSpace(string(downloads))+"/cache/download",
 		"GOMODCACHE="+cache, "GOSUMDB=off", "GOWORK=off", "GOFLAGS=-mod=mod -trimpath -buildvcs=false",
-		"CDK_OUTDIR="+filepath.Join(dir, "cdk.out"), "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1",
+		"CDK_OUTDIR="+filepath.Join(dir, "cdk.out"), "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20",
 	)}
 }
 
@@ -223,7 +223,7 @@ func invoke(t *testing.T, bootstrap string, variables []string, event string) st
 	command := exec.Command(bootstrap)
 	command.Env = append([]string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"),
-		"AWS_REGION=eu-west-1", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_VERSION=1", "PATH=" + os.Getenv("PATH"),
+		"AWS_REGION=eu-west-1", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_VERSION=20", "PATH=" + os.Getenv("PATH"),
 	}, variables...)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	require.NoError(t, command.Start(), "on %s", runtime.GOARCH)

@@ -1,0 +1,70 @@
+package stacks
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/constructs/ingest"
+)
+
+// The rows of the README's table of environments.
+var readmeRows = []struct {
+	name  string
+	value func(Environment) string
+}{
+	{"Stream", func(e Environment) string {
+		mode := "on demand"
+		if e.Stream.Shards > 0 {
+			mode = fmt.Sprintf("%d shards", e.Stream.Shards)
+		}
+		return fmt.Sprintf("%s, %d h", mode, e.Stream.RetentionHours)
+	}},
+	{"API", func(e Environment) string {
+		auth := "IAM"
+		if e.API.Auth == ingest.AuthAPIKey {
+			auth = "API key"
+		}
+		return fmt.Sprintf("%s, %d requests/s", auth, e.API.RateLimit)
+	}},
+	{"An object of the lake", func(e Environment) string {
+		return fmt.Sprintf("%d s or %d MiB", e.Delivery.BufferSeconds, e.Delivery.BufferMiB)
+	}},
+	{"Database", func(e Environment) string {
+		zones := "one zone"
+		if e.Database.MultiAz {
+			zones = "two zones"
+		}
+		return fmt.Sprintf("%s, %d GiB, %s", e.Database.InstanceType, e.Database.StorageGiB, zones)
+	}},
+	{"Backups", func(e Environment) string { return fmt.Sprintf("%d d", e.Database.BackupDays) }},
+	{"Logs", func(e Environment) string {
+		return strings.ReplaceAll(strings.ToLower(string(e.LogRetention)), "_", " ")
+	}},
+	{"Data when the stacks are deleted", func(e Environment) string {
+		if e.Disposable {
+			return "goes with them"
+		}
+		return "stays; Foundation is protected"
+	}},
+}
+
+func TestTheReadmesTableOfEnvironmentsIsWhatTheCodeSays(t *testing.T) {
+	var table strings.Builder
+	for _, row := range readmeRows {
+		fmt.Fprintf(&table, "| %s |", row.name)
+		for _, name := range EnvironmentNames() {
+			env, err := EnvironmentNamed(name, nothing)
+			require.NoError(t, err)
+			fmt.Fprintf(&table, " %s |", row.value(env))
+		}
+		table.WriteString("\n")
+	}
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), table.String())
+}
