@@ -1,0 +1,54 @@
+// Package database defines the Postgres that events end up in, out of reach of
+// the public network.
+package database
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+)
+
+// Database is a Postgres that functions can be let into. It is an interface,
+// unlike the other things of this module, because who reads from a database must
+// not care whose it is: [PrivateRds] is one, an Aurora cluster or an instance
+// that exists already are others to come. Methods may be added to it.
+//
+// Its security groups alone, without any right, are what CDK's own verbs work
+// on: client.Connections().AllowToDefaultPort(db, …).
+type Database interface {
+	constructs.IConstruct
+	awsec2.IConnectable
+
+	// Host is the server's DNS name, as its certificate has it.
+	Host() *string
+	// Port is the server's TCP port.
+	Port() *string
+	// Name is the name of the database on that server.
+	Name() string
+	// CABundle is the PEM text of the certificate authorities that sign the
+	// server's certificate; empty for Amazon RDS's own.
+	CABundle() string
+	// Secret holds the master's username and password as JSON.
+	Secret() awssecretsmanager.ISecret
+	// Vpc is the network that clients must be in.
+	Vpc() awsec2.IVpc
+	// Subnets are the subnets of Vpc that clients belong in.
+	Subnets() *awsec2.SubnetSelection
+	// GrantConnect lets client reach the server and log in as user with an IAM
+	// token in place of a password. The user must have the Postgres role rds_iam.
+	GrantConnect(client Client, user string) awsiam.Grant
+	// GrantMaster lets client reach the server, reach Secrets Manager, and read
+	// the master's password there.
+	GrantMaster(client Client) awsiam.Grant
+}
+
+// Client is what can be let into a [Database]: it has a role, and security
+// groups in the database's VPC. Every function in a VPC is one.
+//
+// The rules that let it in are defined in the client's stack, so that a database
+// knows nothing of its clients and may live in a stack of its own.
+type Client interface {
+	awsiam.IGrantable
+	awsec2.IConnectable
+}

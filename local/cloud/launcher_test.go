@@ -1,0 +1,102 @@
+package cloud
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A ministack with just what the launcher touches.
+var fakeMinistack = map[string]string{
+	"ministack-1.5.33.dist-info/METADATA": "Metadata-Version: 2.1\nName: ministack\nVersion: 1.5.33\n",
+	"ministack/__init__.py":               "",
+	"ministack/services/__init__.py":      "",
+	"ministack/services/firehose.py": `
+delivered = []
+def ingest_from_kinesis_source(stream_arn, records):
+    delivered.extend(records)
+`,
+	"ministack/services/kinesis.py": `
+def _put_record(data):
+    from ministack.services import firehose as _firehose
+    _firehose.ingest_from_kinesis_source("arn", [1])
+def _put_records(data):
+    from ministack.services import firehose as _firehose
+    _firehose.ingest_from_kinesis_source("arn", [1, 2])
+`,
+	"ministack/services/cloudformation/__init__.py": "",
+	"ministack/services/cloudformation/provisioners.py": `
+def _rds_db_instance_attrs(instance):
+    return {"Endpoint.Address": instance["Endpoint"]["Address"]}
+def _rds_db_instance_create(instance):
+    return _rds_db_instance_attrs(instance)
+def _rds_db_instance_update(instance):
+    return _rds_db_instance_attrs(instance)
+`,
+	"ministack/services/apigateway_v1.py": `
+def _create_api_key(data):
+    return data
+`,
+	"ministack/app.py": `
+def main():
+    from ministack.services import apigateway_v1, firehose, kinesis
+    from ministack.services.cloudformation import provisioners
+    kinesis._put_record({}); kinesis._put_records({})
+    print("delivered", len(firehose.delivered))
+    print("address", provisioners._rds_db_instance_create({"Endpoint": {"Address": "db.rds.amazonaws.com"}})["Endpoint.Address"])
+    print("stages", *apigateway_v1._create_api_key({"stageKeys": [{"restApiId": "abc", "stageName": "live"}]})["stageKeys"])
+`,
+}
+
+// launch runs the launcher against the fake, changed in one file.
+func launch(t *testing.T, file, old, new string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range fakeMinistack {
+		if name == file {
+			require.Contains(t, content, old)
+			content = strings.ReplaceAll(content, old, new)
+		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	cmd := exec.Command(python(repository(t)), "ministack.py")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir, "PYTHONDONTWRITEBYTECODE=1")
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
+	output, err := launch(t, "", "", "")
+	require.NoError(t, err, output)
+	assert.Equal(t, "delivered 0\naddress localhost\nstages abc/live\n", output)
+}
+
+func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
+	const services = "ministack/services/"
+	for name, change := range map[string]struct{ file, old, new, says string }{
+		"another version":           {"ministack-1.5.33.dist-info/METADATA", "Version: 1.5.33", "Version: 1.5.34", "it is version 1.5.34"},
+		"delivery gone":             {services + "firehose.py", "ingest_from_kinesis_source", "ingest", "firehose has no ingest_from_kinesis_source"},
+		"delivery takes another":    {services + "firehose.py", "(stream_arn, records)", "(stream, shard, records)", "firehose has no ingest_from_kinesis_source(stream_arn, records)"},
+		"delivery called elsewhere": {services + "kinesis.py", "_firehose.ingest_from_kinesis_source", "_firehose.ingest", "kinesis._put_record does not call ingest_from_kinesis_source"},
+		"attributes gone":           {services + "cloudformation/provisioners.py", "_rds_db_instance_attrs", "_attributes", "provisioners has no _rds_db_instance_attrs(instance)"},
+		"attributes called elsewhere": {services + "cloudformation/provisioners.py", "def _rds_db_instance_update(instance):\n    return _rds_db_instance_attrs(instance)",
+			"", "provisioners._rds_db_instance_update does not call _rds_db_instance_attrs"},
+		"keys made otherwise": {services + "apigateway_v1.py", "(data)", "(request, data)", "apigateway_v1 has no _create_api_key(data)"},
+		"module gone":         {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output, err := launch(t, change.file, change.old, change.new)
+			require.Error(t, err)
+			assert.Contains(t, output, "ministack is not the one this launcher was written for (1.5.33)")
+			assert.Contains(t, output, change.says)
+			assert.Contains(t, output, "Install what requirements.txt pins")
+			assert.NotContains(t, output, "Traceback")
+		})
+	}
+}

@@ -1,0 +1,109 @@
+"""Starts ministack, the AWS emulator of the laptop cloud, with three of its
+internals replaced, and refuses to start if they are not what was read.
+
+It is configured by ministack's own environment variables (GATEWAY_PORT,
+BIND_HOST, ...); local/cloud/emulator.go sets them.
+"""
+
+import os
+import sys
+
+# Python puts this file's folder first, where `import ministack` is this file.
+sys.path[:] = [entry for entry in sys.path
+               if os.path.realpath(entry) != os.path.dirname(os.path.realpath(__file__))]
+
+import importlib.metadata  # noqa: E402
+import inspect  # noqa: E402
+
+PINNED = "1.5.33"
+
+
+class Changed(Exception):
+    """An internal that this launcher replaces is not as it was read."""
+
+
+def check(condition, what):
+    if not condition:
+        raise Changed(what)
+
+
+def parameters(function):
+    return list(inspect.signature(function).parameters)
+
+
+def check_version():
+    found = importlib.metadata.version("ministack")
+    check(found == PINNED, f"it is version {found}")
+
+
+def stop_own_delivery():
+    """The emulator delivers a Kinesis source inside PutRecord, one object per
+    record and uncompressed. local/firehose delivers instead; without this every
+    record would reach the lake twice."""
+    from ministack.services import firehose, kinesis
+
+    name = "ingest_from_kinesis_source"
+    check(parameters(getattr(firehose, name, lambda: None)) == ["stream_arn", "records"],
+          f"ministack.services.firehose has no {name}(stream_arn, records)")
+    for operation in ("_put_record", "_put_records"):
+        code = getattr(getattr(kinesis, operation, None), "__code__", None)
+        # Looked up in the module at every call: that is why replacing it works.
+        check(code is not None and name in code.co_names,
+              f"ministack.services.kinesis.{operation} does not call {name}")
+    setattr(firehose, name, lambda stream_arn, records: None)
+
+
+def put_databases_on_this_machine():
+    """The emulator invents a host name for a database instance. Here the real
+    Postgres listens on loopback, so the endpoint is localhost."""
+    from ministack.services.cloudformation import provisioners
+
+    name = "_rds_db_instance_attrs"
+    original = getattr(provisioners, name, lambda: None)
+    check(parameters(original) == ["instance"],
+          f"ministack.services.cloudformation.provisioners has no {name}(instance)")
+    for operation in ("_rds_db_instance_create", "_rds_db_instance_update"):
+        code = getattr(getattr(provisioners, operation, None), "__code__", None)
+        check(code is not None and name in code.co_names,
+              f"ministack.services.cloudformation.provisioners.{operation} does not call {name}")
+
+    def attributes(instance):
+        instance["Endpoint"]["Address"] = "localhost"
+        return original(instance)
+
+    setattr(provisioners, name, attributes)
+
+
+def list_stage_keys_as_strings():
+    """An API key's stages are objects in a request and strings, "api/stage", in
+    AWS's answers. The emulator answers what it was given, which AWS's own
+    clients cannot read."""
+    from ministack.services import apigateway_v1
+
+    name = "_create_api_key"
+    original = getattr(apigateway_v1, name, lambda: None)
+    check(parameters(original) == ["data"], f"ministack.services.apigateway_v1 has no {name}(data)")
+
+    def create(data):
+        stages = [f"{key['restApiId']}/{key['stageName']}" for key in data.get("stageKeys", [])]
+        return original({**data, "stageKeys": stages})
+
+    setattr(apigateway_v1, name, create)
+
+
+def main():
+    try:
+        check_version()
+        stop_own_delivery()
+        put_databases_on_this_machine()
+        list_stage_keys_as_strings()
+        from ministack import app
+        check(callable(getattr(app, "main", None)), "ministack.app has no main()")
+    except (Changed, ImportError) as problem:
+        sys.exit(f"{__file__}: ministack is not the one this launcher was written for ({PINNED}): {problem}. "
+                 "Install what requirements.txt pins, or read the new version and adapt the launcher.")
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+// Command upper is a Firehose processor for tests: it capitalizes, drops
+// records that say "drop" and fails those that say "fail".
+package main
+
+import (
+	"bytes"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func handle(event events.KinesisFirehoseEvent) (events.KinesisFirehoseResponse, error) {
+	var response events.KinesisFirehoseResponse
+	for _, r := range event.Records {
+		answer := events.KinesisFirehoseResponseRecord{RecordID: r.RecordID, Result: "Ok", Data: bytes.ToUpper(r.Data)}
+		switch string(bytes.TrimSpace(r.Data)) {
+		case "drop":
+			answer.Result = "Dropped"
+		case "fail":
+			answer.Result = "ProcessingFailed"
+		}
+		response.Records = append(response.Records, answer)
+	}
+	return response, nil
+}
+
+func main() { lambda.Start(handle) }
