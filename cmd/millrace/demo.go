@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/demo"
@@ -18,8 +17,10 @@ type demoCmd struct {
 
 // Run brings a fresh environment up, sends the demo's events through it and takes it down.
 func (c *demoCmd) Run(ctx context.Context, cli *CLI) (err error) {
-	if environment, err := cloud.ReadEnvironment(cli.Root); err == nil {
-		return fmt.Errorf("an environment is up at %s, and the demo counts from nothing: run `make down` first", environment.APIURL)
+	if up, err := cloud.Running(ctx, cli.Root); err != nil {
+		return err
+	} else if up {
+		return errors.New("an environment is up already, and the demo counts from nothing: run `make down` first")
 	}
 	environment, err := cloud.Up(ctx, cloud.UpConfig{Root: cli.Root, TimeScale: c.TimeScale, Progress: os.Stderr})
 	if err != nil {

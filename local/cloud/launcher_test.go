@@ -37,8 +37,25 @@ def _rds_db_instance_create(instance):
     return _rds_db_instance_attrs(instance)
 def _rds_db_instance_update(instance):
     return _rds_db_instance_attrs(instance)
+def _apigw_method_create(logical_id, props, stack_name):
+    from ministack.services import apigateway_v1
+    apigateway_v1._resources[props["RestApiId"]][props["ResourceId"]]["resourceMethods"][props["HttpMethod"]] = {}
+def _apigw_method_update(physical_id, old_props, new_props, stack_name):
+    return _apigw_method_create(physical_id, new_props, stack_name)
+def _apigw_request_validator_create(logical_id, props, stack_name):
+    return "made in name only", {}
+_RESOURCE_HANDLERS = {"AWS::ApiGateway::Method": {"create": _apigw_method_create, "update": _apigw_method_update},
+                      "AWS::ApiGateway::RequestValidator": {"create": _apigw_request_validator_create}}
 `,
 	"ministack/services/apigateway_v1.py": `
+import json
+_resources = {"api": {"root": {"resourceMethods": {}}}}
+def _update_method(api_id, resource_id, http_method, data):
+    method = _resources[api_id][resource_id]["resourceMethods"][http_method]
+    for operation in data["patchOperations"]:
+        method[operation["path"][1:]] = operation["value"]
+def _create_request_validator(api_id, data):
+    return 201, {}, json.dumps({"id": f"{api_id} body {data['validateRequestBody']} parameters {data['validateRequestParameters']}"})
 def _create_api_key(data):
     return data
 `,
@@ -50,6 +67,15 @@ def main():
     print("delivered", len(firehose.delivered))
     print("address", provisioners._rds_db_instance_create({"Endpoint": {"Address": "db.rds.amazonaws.com"}})["Endpoint.Address"])
     print("stages", *apigateway_v1._create_api_key({"stageKeys": [{"restApiId": "abc", "stageName": "live"}]})["stageKeys"])
+    method = {"RestApiId": "api", "ResourceId": "root", "HttpMethod": "POST", "RequestValidatorId": "made"}
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::Method"]
+    methods = apigateway_v1._resources["api"]["root"]["resourceMethods"]
+    handlers["create"]("id", method, "stack")
+    made = methods["POST"]["requestValidatorId"]
+    handlers["update"]("id", method, {**method, "RequestValidatorId": "updated"}, "stack")
+    print("validators", made, methods["POST"]["requestValidatorId"])
+    create = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["create"]
+    print(create("id", {"RestApiId": "api", "ValidateRequestBody": True, "ValidateRequestParameters": "false"}, "stack")[0])
 `,
 }
 
@@ -74,7 +100,7 @@ func launch(t *testing.T, file, old, new string) (string, error) {
 func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
 	output, err := launch(t, "", "", "")
 	require.NoError(t, err, output)
-	assert.Equal(t, "delivered 0\naddress localhost\nstages abc/live\n", output)
+	assert.Equal(t, "delivered 0\naddress localhost\nstages abc/live\nvalidators made updated\napi body True parameters False\n", output)
 }
 
 func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
@@ -88,7 +114,10 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 		"attributes called elsewhere": {services + "cloudformation/provisioners.py", "def _rds_db_instance_update(instance):\n    return _rds_db_instance_attrs(instance)",
 			"", "provisioners._rds_db_instance_update does not call _rds_db_instance_attrs"},
 		"keys made otherwise": {services + "apigateway_v1.py", "(data)", "(request, data)", "apigateway_v1 has no _create_api_key(data)"},
-		"module gone":         {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
+		"methods made otherwise": {services + "cloudformation/provisioners.py", "_apigw_method_create(logical_id, props, stack_name):", "_apigw_method_create(logical_id, props):",
+			"provisioners has no _apigw_method_create(logical_id, props, stack_name)"},
+		"validators made otherwise": {services + "apigateway_v1.py", "(api_id, data)", "(data)", "apigateway_v1 has no _create_request_validator(api_id, data)"},
+		"module gone":               {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, err := launch(t, change.file, change.old, change.new)

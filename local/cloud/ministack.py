@@ -1,4 +1,4 @@
-"""Starts ministack, the AWS emulator of the laptop cloud, with three of its
+"""Starts ministack, the AWS emulator of the laptop cloud, with four of its
 internals replaced, and refuses to start if they are not what was read.
 
 It is configured by ministack's own environment variables (GATEWAY_PORT,
@@ -14,6 +14,7 @@ sys.path[:] = [entry for entry in sys.path
 
 import importlib.metadata  # noqa: E402
 import inspect  # noqa: E402
+import json  # noqa: E402
 
 PINNED = "1.5.33"
 
@@ -91,12 +92,55 @@ def list_stage_keys_as_strings():
     setattr(apigateway_v1, name, create)
 
 
+def keep_request_validators():
+    """CloudFormation's request validators are made in name only, and its methods
+    forget theirs. local/gateway would find nothing to validate by."""
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+
+    handlers = getattr(provisioners, "_RESOURCE_HANDLERS", {})
+    replaced = {"AWS::ApiGateway::RequestValidator": "_apigw_request_validator_create",
+                "AWS::ApiGateway::Method": "_apigw_method_create"}
+    for kind, name in replaced.items():
+        check(parameters(getattr(provisioners, name, lambda: None)) == ["logical_id", "props", "stack_name"],
+              f"ministack.services.cloudformation.provisioners has no {name}(logical_id, props, stack_name)")
+        check(handlers.get(kind, {}).get("create") is getattr(provisioners, name),
+              f"ministack.services.cloudformation.provisioners does not create {kind} by {name}")
+    for name, wanted in {"_create_request_validator": ["api_id", "data"],
+                         "_update_method": ["api_id", "resource_id", "http_method", "data"]}.items():
+        check(parameters(getattr(apigateway_v1, name, lambda: None)) == wanted,
+              f"ministack.services.apigateway_v1 has no {name}({', '.join(wanted)})")
+    create_method = provisioners._apigw_method_create
+
+    def validator(logical_id, props, stack_name):
+        status, _, body = apigateway_v1._create_request_validator(props.get("RestApiId"), {
+            "name": props.get("Name", logical_id),
+            "validateRequestBody": props.get("ValidateRequestBody") in (True, "true"),
+            "validateRequestParameters": props.get("ValidateRequestParameters") in (True, "true"),
+        })
+        if status != 201:
+            raise ValueError(f"{logical_id}: {body}")
+        made = json.loads(body)["id"]
+        return made, {"RequestValidatorId": made}
+
+    def method(logical_id, props, stack_name):
+        made = create_method(logical_id, props, stack_name)
+        apigateway_v1._update_method(props.get("RestApiId"), props.get("ResourceId"), props.get("HttpMethod"), {
+            "patchOperations": [{"op": "replace", "path": "/requestValidatorId", "value": props.get("RequestValidatorId")}]})
+        return made
+
+    for kind, create in {"AWS::ApiGateway::RequestValidator": validator, "AWS::ApiGateway::Method": method}.items():
+        setattr(provisioners, replaced[kind], create)
+        handlers[kind]["create"] = create
+
+
 def main():
     try:
         check_version()
         stop_own_delivery()
         put_databases_on_this_machine()
         list_stage_keys_as_strings()
+        keep_request_validators()
         from ministack import app
         check(callable(getattr(app, "main", None)), "ministack.app has no main()")
     except (Changed, ImportError) as problem:

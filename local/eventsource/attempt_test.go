@@ -160,7 +160,7 @@ func TestRecordsThatExceedTheMaximumAgeAreDiscardedAndTheYoungerOnesProcessed(t 
 	require.NoError(t, json.Unmarshal([]byte(f.s3.bodies[0]), &r))
 	assert.NotContains(t, r, "responseContext")
 	assert.Equal(t, "RecordAgeExceeded", r["requestContext"].(map[string]any)["condition"])
-	assert.Equal(t, 1.0, r["requestContext"].(map[string]any)["approximateInvokeCount"])
+	assert.EqualValues(t, 1, r["requestContext"].(map[string]any)["approximateInvokeCount"])
 }
 
 func TestLambdaRetriesUntilTheRecordsExceedTheMaximumAge(t *testing.T) {

@@ -54,6 +54,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/millrace-cdk/millrace/local/internal/deployed"
 	"github.com/millrace-cdk/millrace/local/internal/function"
 	"github.com/millrace-cdk/millrace/local/internal/shards"

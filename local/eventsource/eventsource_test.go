@@ -17,10 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/millrace-cdk/millrace/local/eventsource"
-	"github.com/millrace-cdk/millrace/local/internal/emulatortest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/local/eventsource"
+	"github.com/millrace-cdk/millrace/local/internal/emulatortest"
 )
 
 // deployment is an emulator with a stream of two shards, a recording function

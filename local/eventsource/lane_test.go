@@ -7,9 +7,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/millrace-cdk/millrace/local/internal/function"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/local/internal/function"
 )
 
 func TestByDefaultLambdaInvokesAsSoonAsRecordsAreAvailable(t *testing.T) {

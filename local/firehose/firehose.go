@@ -50,6 +50,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/millrace-cdk/millrace/local/internal/deployed"
 	"github.com/millrace-cdk/millrace/local/internal/function"
 	"github.com/millrace-cdk/millrace/local/internal/shards"

@@ -16,10 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/millrace-cdk/millrace/local/firehose"
-	"github.com/millrace-cdk/millrace/local/internal/emulatortest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/local/firehose"
+	"github.com/millrace-cdk/millrace/local/internal/emulatortest"
 )
 
 // deployment is an emulator with a stream, a bucket and a processor.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/uuid"
+
 	"github.com/millrace-cdk/millrace/local/internal/function"
 )
 
@@ -68,8 +69,10 @@ func (d *stream) process(ctx context.Context) {
 // processorError is an invocation that came to nothing, as its records' error lines tell it.
 type processorError struct{ code, message string }
 
-var malformed = processorError{"Lambda.JsonProcessingException",
-	"There was an error parsing returned records from the Lambda function. Ensure that the returned records follow the status model required by Amazon Data Firehose."}
+var malformed = processorError{
+	"Lambda.JsonProcessingException",
+	"There was an error parsing returned records from the Lambda function. Ensure that the returned records follow the status model required by Amazon Data Firehose.",
+}
 
 // invoke calls the processor until it answers, NumberOfRetries times again at
 // most. It returns the answers by record id, and how often it was called.

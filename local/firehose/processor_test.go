@@ -10,9 +10,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/millrace-cdk/millrace/local/internal/function"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/local/internal/function"
 )
 
 func TestTransformedRecordsAreDelivered(t *testing.T) {
@@ -147,7 +148,7 @@ func TestResponseOutsideTheStatusModelFailsItsBatch(t *testing.T) {
 			require.Len(t, store.objects, 1)
 			line := failures(t, store.objects[0].body)[0]
 			assert.Equal(t, "Lambda.JsonProcessingException", line["errorCode"])
-			assert.Equal(t, 1.0, line["attemptsMade"])
+			assert.EqualValues(t, 1, line["attemptsMade"])
 		})
 	}
 }
@@ -180,7 +181,7 @@ func TestFailedInvocationIsRetriedThreeTimesByDefaultThenTheBatchIsSkipped(t *te
 			lines := failures(t, store.objects[0].body)
 			require.Len(t, lines, 2)
 			assert.Equal(t, test.want, lines[0]["errorCode"])
-			assert.Equal(t, 4.0, lines[0]["attemptsMade"])
+			assert.EqualValues(t, 4, lines[0]["attemptsMade"])
 			assert.Equal(t, "b25l", lines[0]["rawData"])
 		})
 	}

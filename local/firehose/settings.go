@@ -169,7 +169,7 @@ func newProcessorSettings(parameters []types.ProcessorParameter, scale float64) 
 		}
 	}
 	if p.arn == "" {
-		errs = append(errs, errors.New("Lambda processor must name a function, got no LambdaArn"))
+		errs = append(errs, errors.New("processor of type Lambda must name a function, got no LambdaArn"))
 	}
 	p.interval = scaled(p.interval, scale)
 	return p, errors.Join(errs...)

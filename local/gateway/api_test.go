@@ -27,8 +27,8 @@ import (
 type api struct {
 	*apigateway.Client
 	id, stage string
-	gateway         *gateway.Gateway
-	key             string // sent as x-api-key if not empty
+	gateway   *gateway.Gateway
+	key       string // sent as x-api-key if not empty
 }
 
 // method is what a test deploys at a path.
@@ -52,7 +52,7 @@ type answer struct {
 	headers                   map[string]string // by the client's header
 }
 
-func newAPI(t *testing.T, config aws.Config, gateway *gateway.Gateway) *api {
+func newAPI(t testing.TB, config aws.Config, gateway *gateway.Gateway) *api {
 	t.Helper()
 	client := apigateway.NewFromConfig(config)
 	made, err := client.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String(t.Name())})
@@ -61,7 +61,7 @@ func newAPI(t *testing.T, config aws.Config, gateway *gateway.Gateway) *api {
 }
 
 // resource is the id of the resource at path, made if it is not there.
-func (a *api) resource(t *testing.T, path string) string {
+func (a *api) resource(t testing.TB, path string) string {
 	t.Helper()
 	paths := map[string]string{} // ids
 	list := func() {
@@ -92,7 +92,7 @@ func (a *api) resource(t *testing.T, path string) string {
 	return paths[parent]
 }
 
-func (a *api) add(t *testing.T, m method) {
+func (a *api) add(t testing.TB, m method) {
 	t.Helper()
 	id := a.resource(t, m.path)
 	put := &apigateway.PutMethodInput{
@@ -151,7 +151,7 @@ func (a *api) add(t *testing.T, m method) {
 	}
 }
 
-func (a *api) addModel(t *testing.T, name, schema string) {
+func (a *api) addModel(t testing.TB, name, schema string) {
 	t.Helper()
 	_, err := a.CreateModel(t.Context(), &apigateway.CreateModelInput{
 		RestApiId: &a.id, Name: &name, ContentType: aws.String("application/json"), Schema: &schema,
@@ -159,7 +159,7 @@ func (a *api) addModel(t *testing.T, name, schema string) {
 	require.NoError(t, err)
 }
 
-func (a *api) addGatewayResponse(t *testing.T, kind types.GatewayResponseType, status, template string, headers map[string]string) {
+func (a *api) addGatewayResponse(t testing.TB, kind types.GatewayResponseType, status, template string, headers map[string]string) {
 	t.Helper()
 	put := &apigateway.PutGatewayResponseInput{RestApiId: &a.id, ResponseType: kind, ResponseParameters: headers}
 	if status != "" {
@@ -173,7 +173,7 @@ func (a *api) addGatewayResponse(t *testing.T, kind types.GatewayResponseType, s
 }
 
 // deploy makes a deployment and waits until the gateway serves it.
-func (a *api) deploy(t *testing.T) {
+func (a *api) deploy(t testing.TB) {
 	t.Helper()
 	_, err := a.CreateDeployment(t.Context(), &apigateway.CreateDeploymentInput{
 		RestApiId: &a.id, StageName: &a.stage, Variables: map[string]string{"color": "blue"},
@@ -183,7 +183,7 @@ func (a *api) deploy(t *testing.T) {
 }
 
 // addKey makes a key and a usage plan that lets it into the stage.
-func (a *api) addKey(t *testing.T, throttle *types.ThrottleSettings) (id, plan string) {
+func (a *api) addKey(t testing.TB, throttle *types.ThrottleSettings) (id, plan string) {
 	t.Helper()
 	key, err := a.CreateApiKey(t.Context(), &apigateway.CreateApiKeyInput{Name: aws.String(t.Name()), Enabled: true})
 	require.NoError(t, err)
@@ -204,13 +204,13 @@ type reply struct {
 	body   string
 }
 
-func (a *api) post(t *testing.T, path, body string, headers ...string) reply {
+func (a *api) post(t testing.TB, path, body string, headers ...string) reply {
 	t.Helper()
 	return a.do(t, http.MethodPost, path, body, append([]string{"Content-Type", "application/json"}, headers...)...)
 }
 
 // do sends a request with headers given as name, value, name, value.
-func (a *api) do(t *testing.T, verb, path, body string, headers ...string) reply {
+func (a *api) do(t testing.TB, verb, path, body string, headers ...string) reply {
 	t.Helper()
 	url := "http://" + a.gateway.Addr() + "/" + a.id + "/" + a.stage + path
 	request, err := http.NewRequestWithContext(t.Context(), verb, url, strings.NewReader(body))
@@ -230,7 +230,7 @@ func (a *api) do(t *testing.T, verb, path, body string, headers ...string) reply
 	return reply{response.StatusCode, response.Header, content.String()}
 }
 
-func startGateway(t *testing.T) (aws.Config, *gateway.Gateway) {
+func startGateway(t testing.TB) (aws.Config, *gateway.Gateway) {
 	t.Helper()
 	config := emulatortest.Start(t)
 	g, err := gateway.Start(t.Context(), gateway.Config{AWS: config, Log: log(t)})
@@ -239,10 +239,10 @@ func startGateway(t *testing.T) (aws.Config, *gateway.Gateway) {
 	return config, g
 }
 
-func log(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func log(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // newProxy stands before the emulator; told "hang" it keeps the next Kinesis call waiting.
-func newProxy(t *testing.T, emulator string, trouble chan string) (string, net.Listener) {
+func newProxy(t testing.TB, emulator string, trouble chan string) (string, net.Listener) {
 	t.Helper()
 	target, err := url.Parse(emulator)
 	require.NoError(t, err)

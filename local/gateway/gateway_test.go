@@ -340,6 +340,32 @@ func TestAUsagePlanThrottles(t *testing.T) {
 	assert.Equal(t, http.StatusOK, a.do(t, "GET", "/keyed", "").status, "a second fills one in")
 }
 
+func TestAStageThrottlesEachMethod(t *testing.T) {
+	config, g := startGateway(t)
+	a := newAPI(t, config, g)
+	for _, path := range []string{"/all", "/own"} {
+		a.add(t, method{verb: "GET", path: path, request: map[string]string{"application/json": `{"statusCode": 200}`}, responses: []answer{{status: "200"}}})
+	}
+	a.deploy(t)
+	for path, value := range map[string]string{
+		"/*/*/throttling/rateLimit": "1", "/*/*/throttling/burstLimit": "1",
+		"/~1own/GET/throttling/rateLimit": "1000", "/~1own/GET/throttling/burstLimit": "1000",
+	} {
+		_, err := a.UpdateStage(t.Context(), &apigateway.UpdateStageInput{RestApiId: &a.id, StageName: &a.stage,
+			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: &path, Value: &value}}})
+		require.NoError(t, err)
+	}
+	time.Sleep(600 * time.Millisecond)
+
+	for path, throttled := range map[string]bool{"/all": true, "/own": false} {
+		statuses := map[int]int{}
+		for range 10 {
+			statuses[a.do(t, "GET", path, "").status]++
+		}
+		assert.Equal(t, throttled, statuses[http.StatusTooManyRequests] > 0, "%s: %v", path, statuses)
+	}
+}
+
 // TestABackendThatFails has an emulator for the API and, later, something else in its place.
 func TestABackendThatFails(t *testing.T) {
 	config, _ := startGateway(t)
@@ -375,7 +401,7 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 	assert.ErrorContains(t, err, "address already in use")
 }
 
-func decode(t *testing.T, text string) map[string]any {
+func decode(t testing.TB, text string) map[string]any {
 	t.Helper()
 	var v map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &v), text)
@@ -388,7 +414,7 @@ type stream struct {
 	iterator *string
 }
 
-func newStream(t *testing.T, config aws.Config) *stream {
+func newStream(t testing.TB, config aws.Config) *stream {
 	t.Helper()
 	client := kinesis.NewFromConfig(config)
 	_, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("events"), ShardCount: aws.Int32(1)})
@@ -403,7 +429,7 @@ func newStream(t *testing.T, config aws.Config) *stream {
 }
 
 // next is the data of the records since the last call.
-func (s *stream) next(t *testing.T) []string {
+func (s *stream) next(t testing.TB) []string {
 	t.Helper()
 	found, err := s.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: s.iterator, Limit: aws.Int32(10000)})
 	require.NoError(t, err)

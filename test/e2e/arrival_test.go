@@ -27,7 +27,7 @@ var hard = map[string]string{
 	"a way out":             `"a":"\"},\"PartitionKey\":\"x","b":"\\\",\"ExplicitHashKey\":\"0"`,
 	"backslashes":           `"path":"C:\\temp\\new","re":"\\d+\\\\","tab":"\t\n\r\b\f\/"`,
 	"markup":                `"html":"<script>alert('1') && 2 > 1</script>"`,
-	"deep":                  `"d":{"d":{"d":{"d":{"d":{"d":[[[[[[1]]]]]]}}}}}}`,
+	"deep":                  `"d":{"d":{"d":{"d":{"d":{"d":[[[[[[1]]]]]]}}}}}`,
 	"booleans":              `"t":true,"f":false`,
 	"long":                  `"text":"` + string(bytes.Repeat([]byte("0123456789"), 5000)) + `"`,
 	"the client's metadata": `"_metadata":{"id":"theirs"}`,

@@ -5,7 +5,7 @@
 import { Compile, Helper, parse } from 'velocityjs';
 import { parse as parseLossless, stringify } from 'lossless-json';
 import { JSONPath } from 'jsonpath-plus';
-import { call, equal, javaString, JavaNumber, LIST, Tool } from './values.mjs';
+import { call, equal, isMap, javaString, JavaNumber, LIST, Tool } from './values.mjs';
 
 // "Number of iterations in a #foreach ... #end loop in mapping templates: 1,000"
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -128,7 +128,7 @@ class Template extends Compile {
     const from = this.getLiteral(each.from);
     let values = [];
     if (Array.isArray(from)) values = from;
-    else if (from?.constructor === Object) values = Object.values(from);
+    else if (isMap(from)) values = Object.values(from);
     if (values.length > MAX_ITERATIONS) {
       throw positioned(new TemplateError(`#foreach over ${values.length} elements: API Gateway stops at ${MAX_ITERATIONS}`), each);
     }

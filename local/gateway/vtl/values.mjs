@@ -28,7 +28,7 @@ export class JavaNumber {
 }
 
 const isNumber = (v) => v instanceof JavaNumber || typeof v === 'number' || typeof v === 'bigint';
-const isMap = (v) => v?.constructor === Object || (typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === Object.prototype);
+export const isMap = (v) => typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === Object.prototype;
 
 // json prints what JSON gave a list or a map: Jayway's lists print as JSON, its maps as Java's.
 function json(v) {

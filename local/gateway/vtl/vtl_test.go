@@ -53,6 +53,7 @@ func TestTemplatesRenderAsOnAPIGateway(t *testing.T) {
 		{"foreach", events, `#foreach($e in $input.path('$.events'))$foreach.index$foreach.count$velocityCount$foreach.first$foreach.last$e.id#if($foreach.hasNext),#end#end`,
 			`011truefalsea,122falsetrueb`},
 		{"foreach over a map's values, then a variable", `{"a":1,"b":2}`, `#foreach($v in $input.path('$'))$v#end#set($x = 3)$x`, `123`},
+		{"foreach over a map with a key of JavaScript's", `{"constructor":1,"length":2}`, `#foreach($v in $input.path('$'))$v#end`, `12`},
 		{"break ends the iteration too", ``, `#foreach($i in [1..5])$i#if($i == 2)#break#end;#end.`, `1;2.`},
 		{"entries", `{"a":1,"b":"x"}`, `#foreach($e in $input.path('$').entrySet())$e.key=$e.getValue();#end`, `a=1;b=x;`},
 		{"keys", `{"a":1,"b":"x"}`, `#foreach($k in $input.path('$').keySet())$k=$input.path('$').get($k);#end`, `a=1;b=x;`},

@@ -11,8 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/millrace-cdk/millrace/local/internal/deployed"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/millrace-cdk/millrace/local/internal/deployed"
 )
 
 type worker struct {

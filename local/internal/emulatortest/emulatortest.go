@@ -5,12 +5,12 @@ package emulatortest
 import (
 	"archive/zip"
 	"bytes"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,8 +64,7 @@ func Start(t testing.TB) aws.Config {
 		if err != nil {
 			return false
 		}
-		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	}, 60*time.Second, 100*time.Millisecond, "the emulator did not come up")
 
 	return aws.Config{
@@ -134,6 +133,7 @@ func freePort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
-	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	port := listener.Addr().(*net.TCPAddr).Port
+	require.NoError(t, listener.Close())
+	return strconv.Itoa(port)
 }

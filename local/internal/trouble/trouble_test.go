@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace-cdk/millrace/local/internal/trouble"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/millrace-cdk/millrace/local/internal/trouble"
 )
 
 func TestTroubleIsSaidWhenItStartsOrChangesAndOnceWhenItIsOver(t *testing.T) {
