@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 )
 
 // progress tells a person what is being done: a line a step, and on a terminal
@@ -23,7 +23,7 @@ func newProgress(out io.Writer) progress {
 		return progress{out: io.Discard}
 	}
 	file, ok := out.(*os.File)
-	return progress{out: out, live: ok && isatty.IsTerminal(file.Fd())}
+	return progress{out: out, live: ok && term.IsTerminal(int(file.Fd()))}
 }
 
 // step shows name while do runs, and how long it took. do may say more by detail.

@@ -33,6 +33,9 @@ func TestAModuleOutsideSynthesizesTheSmallestAppAndItsFunctionsRun(t *testing.T)
 	output, err = app.run("./app")
 	require.NoError(t, err, output)
 
+	output, err = app.run("go", "mod", "verify")
+	require.NoError(t, err, "the build wrote into the module cache: %s", output)
+
 	assert.Equal(t, []elf.Machine{elf.EM_AARCH64, elf.EM_AARCH64, elf.EM_AARCH64}, machines(t, app.functions(t, "Smallest")))
 
 	for handler, path := range app.functions(t, "ThisMachine") {
@@ -154,27 +157,36 @@ func (o *outsider) functions(t *testing.T, stack string) map[string]string {
 	var template struct {
 		Resources map[string]struct {
 			Type       string
-			Properties struct{ Runtime string }
-			Metadata   struct {
-				Path  string `json:"aws:cdk:path"`
-				Asset string `json:"aws:asset:path"`
+			Properties struct {
+				Runtime string
+				Code    struct{ S3Key string }
 			}
 		}
 	}
 	require.NoError(t, json.Unmarshal(text, &template))
 	found := map[string]string{}
-	for _, resource := range template.Resources {
+	for id, resource := range template.Resources {
 		if resource.Type != "AWS::Lambda::Function" || resource.Properties.Runtime != "provided.al2023" {
 			continue
 		}
-		for name, below := range map[string]string{"transformer": "/Lake/", "migrator": "/Migra", "loader": "/Loader/"} {
-			if strings.Contains(resource.Metadata.Path, below) && (name != "loader" || !strings.Contains(resource.Metadata.Path, "/Migra")) {
-				found[name] = filepath.Join(o.dir, "cdk.out", resource.Metadata.Asset, "bootstrap")
-			}
-		}
+		// An asset lies in the assembly under the hash that its S3 key starts with.
+		hash := strings.TrimSuffix(resource.Properties.Code.S3Key, ".zip")
+		found[functionName(t, id)] = filepath.Join(o.dir, "cdk.out", "asset."+hash, "bootstrap")
 	}
 	require.Len(t, found, 3, "functions in %s", stack)
 	return found
+}
+
+// functionName is millrace's name of the function with the logical id.
+func functionName(t *testing.T, id string) string {
+	t.Helper()
+	for _, name := range []string{"Transformer", "Migrator", "Loader"} {
+		if strings.Contains(id, name) {
+			return strings.ToLower(name)
+		}
+	}
+	t.Fatalf("no function of ours is called %s", id)
+	return ""
 }
 
 func machines(t *testing.T, functions map[string]string) []elf.Machine {
