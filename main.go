@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+
 	"github.com/millrace-cdk/millrace/stacks"
 )
 

@@ -72,7 +72,7 @@ func TestTheReadmeListsEveryConstruct(t *testing.T) {
 		for _, match := range constructor.FindAllStringSubmatch(read(t, strings.TrimPrefix(file, "../")), -1) {
 			count++
 			name := filepath.Base(filepath.Dir(file)) + "." + match[1]
-			assert.True(t, strings.Contains(readme, "| `"+name+"` |"), "%s is not in the README's table", name)
+			assert.Contains(t, readme, "| `"+name+"` |", "%s is not in the README's table", name)
 		}
 	}
 	assert.NotZero(t, count)
@@ -107,7 +107,7 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 		}
 	}
 	for name := range used {
-		assert.True(t, strings.Contains(reasons, "`"+name+"`"), "CONTRIBUTING.md does not say why %s is needed", name)
+		assert.Contains(t, reasons, "`"+name+"`", "CONTRIBUTING.md does not say why %s is needed", name)
 	}
 	maps.Copy(known, used)
 	_, list, _ := strings.Cut(reasons, "## Dependencies")

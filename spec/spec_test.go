@@ -3,9 +3,10 @@ package spec_test
 import (
 	"testing"
 
-	"github.com/millrace-cdk/millrace/spec"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 func TestEncodedSpecDecodesToTheSame(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 )
 

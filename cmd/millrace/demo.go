@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/demo"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
 type demoCmd struct {
-	Keep      bool       `help:"Leave the environment up afterwards."`
-	Fault     demo.Fault `help:"Break the line first, by what it is to lose: ${enum}." enum:"none,loader,delivery" default:"none"`
-	TimeScale float64    `help:"How many times faster than on AWS the buffer intervals of deliveries pass." default:"${time_scale}"`
+	Keep      bool          `help:"Leave the environment up afterwards."`
+	Fault     demo.Fault    `help:"Break the line first, by what it is to lose: ${enum}." enum:"none,loader,delivery" default:"none"`
+	Patience  time.Duration `help:"How long to wait without seeing anything arrive." default:"20s"`
+	TimeScale float64       `help:"How many times faster than on AWS the buffer intervals of deliveries pass." default:"${time_scale}"`
 }
 
 // Run brings a fresh environment up, sends the demo's events through it and takes it down.
@@ -34,6 +36,6 @@ func (c *demoCmd) Run(ctx context.Context, cli *CLI) (err error) {
 		Root:   cli.Root,
 		APIURL: environment.APIURL, APIKey: environment.APIKey,
 		StreamName: environment.StreamName, LakeBucket: environment.LakeBucket, DatabaseURL: environment.DatabaseURL,
-		AWS: environment.AWS(), Fault: c.Fault, Out: os.Stdout,
+		AWS: environment.AWS(), Fault: c.Fault, Patience: c.Patience, Out: os.Stdout,
 	})
 }

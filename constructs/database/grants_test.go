@@ -6,9 +6,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
+
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/assert"
 )
 
 // inTwoStacks defines a database in one stack and, in another, what clients does with it.
@@ -31,9 +32,15 @@ func TestGrantConnectIsForOneUserOfOneInstance(t *testing.T) {
 			"Action": "rds-db:connect",
 			"Effect": "Allow",
 			"Resource": map[string]any{"Fn::Join": []any{"", []any{
-				"arn:", map[string]any{"Ref": "AWS::Partition"}, ":rds-db:", map[string]any{"Ref": "AWS::Region"}, ":",
-				map[string]any{"Ref": "AWS::AccountId"}, ":dbuser:",
-				map[string]any{"Fn::GetAtt": []any{"DatabaseInstanceAA8A5FDE", "DbiResourceId"}}, "/millrace_loader",
+				"arn:",
+				map[string]any{"Ref": "AWS::Partition"},
+				":rds-db:",
+				map[string]any{"Ref": "AWS::Region"},
+				":",
+				map[string]any{"Ref": "AWS::AccountId"},
+				":dbuser:",
+				map[string]any{"Fn::GetAtt": []any{"DatabaseInstanceAA8A5FDE", "DbiResourceId"}},
+				"/millrace_loader",
 			}}},
 		}}},
 	})

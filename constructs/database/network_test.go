@@ -8,10 +8,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/millrace-cdk/millrace/constructs/database"
-	"github.com/millrace-cdk/millrace/test/cdktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/constructs/database"
+	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
 func TestNothingLeadsIntoTheNewVpcOrOutOfIt(t *testing.T) {

@@ -12,10 +12,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/millrace-cdk/millrace/constructs/database"
-	"github.com/millrace-cdk/millrace/test/cdktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/constructs/database"
+	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
 func TestValidateNamesEveryProblemAtOnce(t *testing.T) {

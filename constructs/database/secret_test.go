@@ -5,9 +5,10 @@ import (
 	"testing"
 
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
+
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestThePasswordIsGeneratedAndStandsNowhereInTheTemplate(t *testing.T) {

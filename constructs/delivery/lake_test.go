@@ -8,9 +8,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
+
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestTheLakeIsPrivateVersionedAndEncryptedWithAKeyOfItsOwn(t *testing.T) {

@@ -3,6 +3,7 @@ package gofunc_test
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
 )
 

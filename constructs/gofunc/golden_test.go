@@ -10,9 +10,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/require"
+
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/require"
 )
 
 func TestGolden(t *testing.T) {

@@ -15,16 +15,26 @@ import (
 type failure struct{ code, message string }
 
 var (
-	throttled = failure{"throttled",
-		"More is coming than the stream takes. Wait for the seconds in Retry-After, then send the same request again."}
-	unavailable = failure{"unavailable",
-		"The stream did not take this request. Send it again; where events have an event_id, a repeat does no harm."}
-	tooLarge = failure{"too_large",
-		"An event may have up to 1 MiB and a request a few MiB. Send smaller events, or fewer in a batch; nothing of this request was stored."}
-	refused = failure{"refused",
-		"The stream refused this request; nothing of it was stored. Check the events and send them again."}
-	backend = failure{"backend_error",
-		"The API cannot write to its stream; no change to the request helps. Report the request_id, and send the events again later."}
+	throttled = failure{
+		"throttled",
+		"More is coming than the stream takes. Wait for the seconds in Retry-After, then send the same request again.",
+	}
+	unavailable = failure{
+		"unavailable",
+		"The stream did not take this request. Send it again; where events have an event_id, a repeat does no harm.",
+	}
+	tooLarge = failure{
+		"too_large",
+		"An event may have up to 1 MiB and a request a few MiB. Send smaller events, or fewer in a batch; nothing of this request was stored.",
+	}
+	refused = failure{
+		"refused",
+		"The stream refused this request; nothing of it was stored. Check the events and send them again.",
+	}
+	backend = failure{
+		"backend_error",
+		"The API cannot write to its stream; no change to the request helps. Report the request_id, and send the events again later.",
+	}
 )
 
 // body is the one shape of every error, as text of a mapping template: the
@@ -135,42 +145,81 @@ type gatewayResponse struct {
 func (a *IngestApi) addGatewayResponses(p IngestApiProps) {
 	routes := fmt.Sprintf("The routes are POST %s and POST %s.", eventPath, batchPath)
 	// API Gateway answers to an unknown path and to an unsigned request in one way.
-	unknown := gatewayResponse{awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "403",
-		failure{"not_signed_or_not_found", "The request is not signed, or no such route exists. Sign it with AWS Signature Version 4 for the service execute-api. " + routes}, false}
+	unknown := gatewayResponse{
+		awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "403",
+		failure{"not_signed_or_not_found", "The request is not signed, or no such route exists. Sign it with AWS Signature Version 4 for the service execute-api. " + routes},
+		false,
+	}
 	if p.Auth == AuthAPIKey {
-		unknown = gatewayResponse{awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404",
-			failure{"not_found", "No such route. " + routes}, false}
+		unknown = gatewayResponse{
+			awsapigateway.ResponseType_MISSING_AUTHENTICATION_TOKEN(), "404",
+			failure{"not_found", "No such route. " + routes},
+			false,
+		}
 	}
 	denied := failure{"access_denied", "The caller may not post here. It needs execute-api:Invoke on this route."}
 	for _, r := range []gatewayResponse{
-		{awsapigateway.ResponseType_DEFAULT_4XX(), "",
-			failure{"bad_request", "The request was refused as it stands: check its path, headers and signature. " + routes}, false},
-		{awsapigateway.ResponseType_DEFAULT_5XX(), "",
-			failure{"internal_error", "The API failed. Send the request again; report the request_id if it goes on."}, false},
-		{awsapigateway.ResponseType_BAD_REQUEST_BODY(), "400",
+		{
+			awsapigateway.ResponseType_DEFAULT_4XX(), "",
+			failure{"bad_request", "The request was refused as it stands: check its path, headers and signature. " + routes},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_DEFAULT_5XX(), "",
+			failure{"internal_error", "The API failed. Send the request again; report the request_id if it goes on."},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_BAD_REQUEST_BODY(), "400",
 			failure{"invalid_body", fmt.Sprintf("The body does not fit. POST %s takes one JSON object that is not empty; "+
-				"POST %s takes an object with the one member \"events\", an array of 1 to %d such objects.", eventPath, batchPath, maxBatch)}, false},
-		{awsapigateway.ResponseType_BAD_REQUEST_PARAMETERS(), "400",
-			failure{"invalid_parameters", "A header or query parameter is missing or wrong."}, false},
+				"POST %s takes an object with the one member \"events\", an array of 1 to %d such objects.", eventPath, batchPath, maxBatch)},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_BAD_REQUEST_PARAMETERS(), "400",
+			failure{"invalid_parameters", "A header or query parameter is missing or wrong."},
+			false,
+		},
 		unknown,
 		{awsapigateway.ResponseType_RESOURCE_NOT_FOUND(), "404", failure{"not_found", "No such route. " + routes}, false},
-		{awsapigateway.ResponseType_INVALID_API_KEY(), "403",
-			failure{"invalid_api_key", "The header x-api-key is missing, or its key is not one of this API's."}, false},
-		{awsapigateway.ResponseType_UNAUTHORIZED(), "401",
-			failure{"unauthorized", "The credentials are missing or not valid."}, false},
+		{
+			awsapigateway.ResponseType_INVALID_API_KEY(), "403",
+			failure{"invalid_api_key", "The header x-api-key is missing, or its key is not one of this API's."},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_UNAUTHORIZED(), "401",
+			failure{"unauthorized", "The credentials are missing or not valid."},
+			false,
+		},
 		{awsapigateway.ResponseType_ACCESS_DENIED(), "403", denied, false},
-		{awsapigateway.ResponseType_INVALID_SIGNATURE(), "403",
-			failure{"invalid_signature", "The signature does not match the request. Check the keys, the clock and the region, and sign for the service execute-api."}, false},
-		{awsapigateway.ResponseType_EXPIRED_TOKEN(), "403",
-			failure{"expired_token", "The security token has expired. Get new credentials and sign the request again."}, false},
-		{awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "415",
-			failure{"unsupported_media_type", "Send the header Content-Type: application/json."}, false},
+		{
+			awsapigateway.ResponseType_INVALID_SIGNATURE(), "403",
+			failure{"invalid_signature", "The signature does not match the request. Check the keys, the clock and the region, and sign for the service execute-api."},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_EXPIRED_TOKEN(), "403",
+			failure{"expired_token", "The security token has expired. Get new credentials and sign the request again."},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_UNSUPPORTED_MEDIA_TYPE(), "415",
+			failure{"unsupported_media_type", "Send the header Content-Type: application/json."},
+			false,
+		},
 		{awsapigateway.ResponseType_REQUEST_TOO_LARGE(), "413", tooLarge, false},
 		{awsapigateway.ResponseType_THROTTLED(), "429", throttled, true},
-		{awsapigateway.ResponseType_QUOTA_EXCEEDED(), "429",
-			failure{"quota_exceeded", "This key's quota is used up. Wait for its next period, or ask for a larger one."}, false},
-		{awsapigateway.ResponseType_INTEGRATION_TIMEOUT(), "504",
-			failure{"timeout", "The stream took too long; whether it has the request is not known. Send it again; where events have an event_id, a repeat does no harm."}, false},
+		{
+			awsapigateway.ResponseType_QUOTA_EXCEEDED(), "429",
+			failure{"quota_exceeded", "This key's quota is used up. Wait for its next period, or ask for a larger one."},
+			false,
+		},
+		{
+			awsapigateway.ResponseType_INTEGRATION_TIMEOUT(), "504",
+			failure{"timeout", "The stream took too long; whether it has the request is not known. Send it again; where events have an event_id, a repeat does no harm."},
+			false,
+		},
 		{awsapigateway.ResponseType_INTEGRATION_FAILURE(), "502", backend, false},
 	} {
 		a.addGatewayResponse(r)

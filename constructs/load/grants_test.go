@@ -9,10 +9,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/millrace-cdk/millrace/constructs/load"
-	"github.com/millrace-cdk/millrace/test/cdktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/constructs/load"
+	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
 // allowed returns what a policy allows, sorted, as "action on resource".

@@ -9,10 +9,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/millrace-cdk/millrace/constructs/load"
-	"github.com/millrace-cdk/millrace/test/cdktest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/constructs/load"
+	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
 func TestTheMappingReportsBisectsRetriesToAnEndAndKeepsWhatFailed(t *testing.T) {

@@ -5,9 +5,10 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
+
 	"github.com/millrace-cdk/millrace/constructs/load"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestValidateNamesEveryProblemAtOnce(t *testing.T) {

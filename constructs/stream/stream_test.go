@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
+
 	"github.com/millrace-cdk/millrace/constructs/stream"
 	"github.com/millrace-cdk/millrace/test/cdktest"
-	"github.com/stretchr/testify/assert"
 )
 
 func TestMain(m *testing.M) { cdktest.Main(m) }

@@ -110,13 +110,14 @@ func (m *model) references(stack string, value any) []string {
 		}
 	case map[string]any:
 		for name, item := range v {
-			switch text := first(item); {
-			case name == "Ref", name == "Fn::GetAtt":
+			text := first(item)
+			switch name {
+			case "Ref", "Fn::GetAtt":
 				id, _, _ := strings.Cut(text, ".")
 				keys = append(keys, stack+"/"+id)
-			case name == "Fn::ImportValue":
+			case "Fn::ImportValue":
 				keys = append(keys, m.exports[text])
-			case name == "Fn::Sub":
+			case "Fn::Sub":
 				for _, match := range substitution.FindAllStringSubmatch(text, -1) {
 					keys = append(keys, stack+"/"+match[1])
 				}

@@ -16,9 +16,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/millrace-cdk/millrace/lambdas/loader"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/lambdas/loader"
 )
 
 // memory is a Store in memory. A payload with "poison" can never be stored in

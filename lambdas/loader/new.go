@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/millrace-cdk/millrace/spec"
 )

@@ -16,14 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/millrace-cdk/millrace/lambdas/loader"
 	"github.com/millrace-cdk/millrace/lambdas/migrator"
 	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/millrace-cdk/millrace/lambdas/postgres/postgrestest"
 	local "github.com/millrace-cdk/millrace/local/cloud/postgres"
 	"github.com/millrace-cdk/millrace/spec"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 var server *local.Server
@@ -219,7 +220,14 @@ func blocked(t *testing.T, l *loader.Loader, admin *pgx.Conn, b events.KinesisEv
 	t.Helper()
 	execute(t, admin, "BEGIN; LOCK TABLE events")
 	answer := make(chan string, 1)
-	go func() { answer <- handle(t, l, b) }()
+	go func() {
+		response, err := l.Handle(t.Context(), b)
+		if err != nil || len(response.BatchItemFailures) == 0 {
+			answer <- fmt.Sprint(err)
+			return
+		}
+		answer <- response.BatchItemFailures[0].ItemIdentifier
+	}()
 	require.Eventually(t, func() bool {
 		return admin.QueryRow(t.Context(), "SELECT pid FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted").Scan(&pid) == nil
 	}, 10*time.Second, 20*time.Millisecond)

@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/millrace-cdk/millrace/lambdas/postgres"
 )
 
 //go:embed migrations/*.sql

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/millrace-cdk/millrace/spec"
 )

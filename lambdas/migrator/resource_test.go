@@ -15,16 +15,17 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/millrace-cdk/millrace/lambdas/migrator"
 	"github.com/millrace-cdk/millrace/lambdas/postgres/postgrestest"
 	"github.com/millrace-cdk/millrace/spec"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // deploy sends a request to f as CloudFormation does and returns what
 // CloudFormation gets.
-func deploy(t *testing.T, ctx context.Context, f cfn.CustomResourceFunction, kind cfn.RequestType, physicalID string) cfn.Response {
+func deploy(ctx context.Context, t *testing.T, f cfn.CustomResourceFunction, kind cfn.RequestType, physicalID string) cfn.Response {
 	t.Helper()
 	stderr := log.Writer()
 	log.SetOutput(io.Discard) // cfn.LambdaWrap logs reasons
@@ -53,7 +54,7 @@ func TestDeployMigratesAndAnswersWithTheVersion(t *testing.T) {
 	database := postgrestest.Database(t, server)
 	m := asMaster(database)
 	for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate} {
-		got := deploy(t, t.Context(), m.Handle, kind, "")
+		got := deploy(t.Context(), t, m.Handle, kind, "")
 		assert.Equal(t, cfn.StatusSuccess, got.Status, got.Reason)
 		assert.Equal(t, migrator.PhysicalResourceID, got.PhysicalResourceID)
 		assert.Equal(t, map[string]any{migrator.VersionAttribute: "1"}, got.Data)
@@ -63,21 +64,21 @@ func TestDeployMigratesAndAnswersWithTheVersion(t *testing.T) {
 func TestDeleteLeavesTheData(t *testing.T) {
 	database := postgrestest.Database(t, server)
 	m := asMaster(database)
-	require.Equal(t, cfn.StatusSuccess, deploy(t, t.Context(), m.Handle, cfn.RequestCreate, "").Status)
-	got := deploy(t, t.Context(), m.Handle, cfn.RequestDelete, migrator.PhysicalResourceID)
+	require.Equal(t, cfn.StatusSuccess, deploy(t.Context(), t, m.Handle, cfn.RequestCreate, "").Status)
+	got := deploy(t.Context(), t, m.Handle, cfn.RequestDelete, migrator.PhysicalResourceID)
 	assert.Equal(t, cfn.StatusSuccess, got.Status)
 	assert.Equal(t, migrator.PhysicalResourceID, got.PhysicalResourceID)
 	assert.Len(t, postgrestest.Lines(t, postgrestest.Admin(t, server, database), "SELECT FROM pg_tables WHERE tablename IN ('events', 'quarantine')"), 2)
 
 	unreachable := spec.Database{Host: "localhost", Port: "1", Name: "gone"}
-	got = deploy(t, t.Context(), asMaster(unreachable).Handle, cfn.RequestDelete, "as-it-was")
+	got = deploy(t.Context(), t, asMaster(unreachable).Handle, cfn.RequestDelete, "as-it-was")
 	assert.Equal(t, cfn.StatusSuccess, got.Status, "a stack must go even if the database is gone")
 	assert.Equal(t, "as-it-was", got.PhysicalResourceID)
 }
 
 func TestDeployFailsWithAReason(t *testing.T) {
 	database := postgrestest.Database(t, server)
-	got := deploy(t, t.Context(), as(database, postgrestest.Master, "another-password").Handle, cfn.RequestCreate, "")
+	got := deploy(t.Context(), t, as(database, postgrestest.Master, "another-password").Handle, cfn.RequestCreate, "")
 	assert.Equal(t, cfn.StatusFailed, got.Status)
 	assert.Equal(t, migrator.PhysicalResourceID, got.PhysicalResourceID)
 	assert.Contains(t, got.Reason, "password authentication failed for user")
@@ -90,7 +91,7 @@ func TestAnswerComesBeforeTheFunctionIsCutOff(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second) // 10 s of it are for the answer
 	defer cancel()
 	start := time.Now()
-	got := deploy(t, ctx, m.Handle, cfn.RequestCreate, "")
+	got := deploy(ctx, t, m.Handle, cfn.RequestCreate, "")
 	assert.Equal(t, cfn.StatusFailed, got.Status)
 	assert.Contains(t, got.Reason, "connection refused")
 	assert.Less(t, time.Since(start), 5*time.Second)
@@ -98,10 +99,10 @@ func TestAnswerComesBeforeTheFunctionIsCutOff(t *testing.T) {
 
 func TestMigratorThatCannotStartAnswersToo(t *testing.T) {
 	refuse := migrator.Refuse(errors.New("MILLRACE_SPEC is empty " + strings.Repeat("\n", 5000)))
-	got := deploy(t, t.Context(), refuse, cfn.RequestUpdate, "before")
+	got := deploy(t.Context(), t, refuse, cfn.RequestUpdate, "before")
 	assert.Equal(t, cfn.StatusFailed, got.Status)
 	assert.Contains(t, got.Reason, "MILLRACE_SPEC is empty")
-	assert.Equal(t, cfn.StatusSuccess, deploy(t, t.Context(), refuse, cfn.RequestDelete, "before").Status)
+	assert.Equal(t, cfn.StatusSuccess, deploy(t.Context(), t, refuse, cfn.RequestDelete, "before").Status)
 }
 
 func TestSpecIsValidatedAtTheStart(t *testing.T) {

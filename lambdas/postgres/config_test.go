@@ -19,12 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/millrace-cdk/millrace/lambdas/postgres/postgrestest"
 	local "github.com/millrace-cdk/millrace/local/cloud/postgres"
 	"github.com/millrace-cdk/millrace/spec"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 var server *local.Server

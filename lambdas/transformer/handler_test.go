@@ -16,9 +16,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/millrace-cdk/millrace/lambdas/transformer"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/lambdas/transformer"
 )
 
 // answered is a response's record as Firehose reads it.

@@ -45,8 +45,10 @@ type master struct {
 // watchDatabases looks at what is deployed until it is closed.
 func watchDatabases(ctx context.Context, aws aws.Config, server *postgres.Server, log *slog.Logger) *databases {
 	ctx, cancel := context.WithCancel(ctx)
-	d := &databases{rds: rds.NewFromConfig(aws), secrets: secretsmanager.NewFromConfig(aws),
-		postgres: server, log: log, stop: cancel, done: make(chan struct{})}
+	d := &databases{
+		rds: rds.NewFromConfig(aws), secrets: secretsmanager.NewFromConfig(aws),
+		postgres: server, log: log, stop: cancel, done: make(chan struct{}),
+	}
 	go func() {
 		defer close(d.done)
 		for ctx.Err() == nil {
@@ -162,7 +164,7 @@ func readSecret(ctx context.Context, client *secretsmanager.Client, arn string) 
 	}
 	var s secret
 	if err := json.Unmarshal([]byte(aws.ToString(value.SecretString)), &s); err != nil {
-		return secret{}, nil
+		return secret{}, nil //nolint:nilerr // a secret of another kind is no trouble
 	}
 	return s, nil
 }

@@ -44,7 +44,8 @@ func TestDeployedDatabaseIsSetUpAsRDSDoes(t *testing.T) {
 	stacks := cloudformation.NewFromConfig(client)
 	deploy := func() {
 		_, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-			StackName: aws.String("Database"), TemplateBody: aws.String(fmt.Sprintf(databaseTemplate, server.Port))})
+			StackName: aws.String("Database"), TemplateBody: aws.String(fmt.Sprintf(databaseTemplate, server.Port)),
+		})
 		require.NoError(t, err)
 		require.NoError(t, cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = 100 * time.Millisecond }).
 			Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("Database")}, time.Minute))
@@ -77,7 +78,8 @@ func TestDeployedDatabaseIsSetUpAsRDSDoes(t *testing.T) {
 
 	_, err = secretsmanager.NewFromConfig(client).PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
 		SecretId:     aws.String(fmt.Sprintf("master-%d", server.Port)),
-		SecretString: aws.String(fmt.Sprintf(`{"username": "The Master", "password": "second", "host": "localhost", "port": %d}`, server.Port))})
+		SecretString: aws.String(fmt.Sprintf(`{"username": "The Master", "password": "second", "host": "localhost", "port": %d}`, server.Port)),
+	})
 	require.NoError(t, err)
 	master = connect("second")
 	require.NoError(t, master.QueryRow(t.Context(), "SELECT count(*) = 0 FROM kept").Scan(new(bool)), "a new password keeps the data")

@@ -111,11 +111,15 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 		"delivery takes another":    {services + "firehose.py", "(stream_arn, records)", "(stream, shard, records)", "firehose has no ingest_from_kinesis_source(stream_arn, records)"},
 		"delivery called elsewhere": {services + "kinesis.py", "_firehose.ingest_from_kinesis_source", "_firehose.ingest", "kinesis._put_record does not call ingest_from_kinesis_source"},
 		"attributes gone":           {services + "cloudformation/provisioners.py", "_rds_db_instance_attrs", "_attributes", "provisioners has no _rds_db_instance_attrs(instance)"},
-		"attributes called elsewhere": {services + "cloudformation/provisioners.py", "def _rds_db_instance_update(instance):\n    return _rds_db_instance_attrs(instance)",
-			"", "provisioners._rds_db_instance_update does not call _rds_db_instance_attrs"},
+		"attributes called elsewhere": {
+			services + "cloudformation/provisioners.py", "def _rds_db_instance_update(instance):\n    return _rds_db_instance_attrs(instance)",
+			"", "provisioners._rds_db_instance_update does not call _rds_db_instance_attrs",
+		},
 		"keys made otherwise": {services + "apigateway_v1.py", "(data)", "(request, data)", "apigateway_v1 has no _create_api_key(data)"},
-		"methods made otherwise": {services + "cloudformation/provisioners.py", "_apigw_method_create(logical_id, props, stack_name):", "_apigw_method_create(logical_id, props):",
-			"provisioners has no _apigw_method_create(logical_id, props, stack_name)"},
+		"methods made otherwise": {
+			services + "cloudformation/provisioners.py", "_apigw_method_create(logical_id, props, stack_name):", "_apigw_method_create(logical_id, props):",
+			"provisioners has no _apigw_method_create(logical_id, props, stack_name)",
+		},
 		"validators made otherwise": {services + "apigateway_v1.py", "(api_id, data)", "(data)", "apigateway_v1 has no _create_request_validator(api_id, data)"},
 		"module gone":               {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {

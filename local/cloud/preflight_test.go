@@ -89,8 +89,10 @@ func TestPreflightReportsEveryProblemAtOnce(t *testing.T) {
 func TestUpReportsEveryMissingToolAtOnce(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := Up(t.Context(), UpConfig{Root: t.TempDir()})
-	for _, says := range []string{"node is not on the PATH: install Node.js 20", "go is not on the PATH: install Go 1.26",
-		"Python environment", "the CDK CLI is not in", "run `make setup`"} {
+	for _, says := range []string{
+		"node is not on the PATH: install Node.js 20", "go is not on the PATH: install Go 1.26",
+		"Python environment", "the CDK CLI is not in", "run `make setup`",
+	} {
 		assert.ErrorContains(t, err, says)
 	}
 }

@@ -117,7 +117,7 @@ func (s *supervisor) serve(ctx context.Context) error {
 	case <-s.emulator.process.Done():
 		return fmt.Errorf("the emulator ended: %w; see %s", orExit(s.emulator.process.Err()), s.dir.log("emulator"))
 	case <-s.postgres.Process.Done():
-		return fmt.Errorf("Postgres ended: %w; see %s", orExit(s.postgres.Process.Err()), s.dir.log("postgres"))
+		return fmt.Errorf("the Postgres server ended: %w; see %s", orExit(s.postgres.Process.Err()), s.dir.log("postgres"))
 	}
 }
 

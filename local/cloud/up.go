@@ -186,7 +186,7 @@ func (u *up) supervise(ctx context.Context) error {
 // await waits for a supervisor that was told to stop.
 func await(ended <-chan error) error {
 	select {
-	case <-ended:
+	case <-ended: //nolint:errcheck // it was told to stop: however it ended, it did
 		return nil
 	case <-time.After(30 * time.Second):
 		return errors.New("the supervisor does not stop")

@@ -95,7 +95,7 @@ func TestBatchThatHasExhaustedAllRetriesIsDiscardedToTheDestination(t *testing.T
 	f.run(t, "a", "b")
 	assert.Equal(t, []string{"a b", "a b", "a b"}, f.lambda.batches)
 	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"a", "b"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"a", "b"}, f.discarded(t))
 }
 
 func TestRetriesOfAReportedFailureCountFromTheFirst(t *testing.T) {
@@ -108,7 +108,7 @@ func TestRetriesOfAReportedFailureCountFromTheFirst(t *testing.T) {
 	f.run(t, "a", "b", "c")
 	assert.Equal(t, []string{"a b c", "b c"}, f.lambda.batches)
 	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"c"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"c"}, f.discarded(t))
 }
 
 func TestWhenTheFunctionReturnsAnErrorTheBatchIsSplitIntoTwoBeforeRetrying(t *testing.T) {
@@ -116,14 +116,14 @@ func TestWhenTheFunctionReturnsAnErrorTheBatchIsSplitIntoTwoBeforeRetrying(t *te
 	f.run(t, "a", "b", "bad", "d")
 	assert.Equal(t, []string{"a b bad d", "a b", "bad d", "bad", "bad", "d"}, f.lambda.batches)
 	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"bad"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"bad"}, f.discarded(t))
 }
 
 func TestSplittingABatchDoesNotCountTowardsTheRetryQuota(t *testing.T) {
 	f := newFixture(poisoned("bad"), func(s *settings) { s.bisect, s.retries = true, 0 })
 	f.run(t, "a", "b", "c", "d", "e", "f", "g", "bad")
 	assert.Equal(t, []string{"a b c d e f g bad", "a b c d", "e f g bad", "e f", "g bad", "g", "bad"}, f.lambda.batches)
-	assert.Equal(t, []string{"bad"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"bad"}, f.discarded(t))
 }
 
 func TestTheBatchIsBisectedAtTheReturnedSequenceNumberAndLambdaRetriesOnlyTheRemainingRecords(t *testing.T) {
@@ -154,7 +154,7 @@ func TestRecordsThatExceedTheMaximumAgeAreDiscardedAndTheYoungerOnesProcessed(t 
 	f.process(t.Context(), attempt{batch: batch})
 	assert.Equal(t, []string{"young"}, f.lambda.batches)
 	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"old", "older"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"old", "older"}, f.discarded(t))
 
 	var r map[string]any
 	require.NoError(t, json.Unmarshal([]byte(f.s3.bodies[0]), &r))
@@ -169,7 +169,7 @@ func TestLambdaRetriesUntilTheRecordsExceedTheMaximumAge(t *testing.T) {
 	f.run(t, "a")
 	assert.Greater(t, len(f.lambda.batches), 1)
 	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"a"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"a"}, f.discarded(t))
 }
 
 func TestBackoffDoublesUpToHalfAMinute(t *testing.T) {

@@ -122,11 +122,11 @@ func (f *fixture) run(t *testing.T, data ...string) {
 	f.process(t.Context(), attempt{batch: f.batch(data...)})
 }
 
-// discarded returns the data of the records in the n-th object of the on-failure destination.
-func (f *fixture) discarded(t *testing.T, n int) []string {
+// discarded returns the data of the records in the first object of the on-failure destination.
+func (f *fixture) discarded(t *testing.T) []string {
 	t.Helper()
 	var r invocationRecord
-	require.NoError(t, json.Unmarshal([]byte(f.s3.bodies[n]), &r))
+	require.NoError(t, json.Unmarshal([]byte(f.s3.bodies[0]), &r))
 	var event events.KinesisEvent
 	require.NoError(t, json.Unmarshal([]byte(r.Payload), &event))
 	var data []string

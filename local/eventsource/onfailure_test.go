@@ -36,7 +36,7 @@ func TestS3DestinationGetsTheWholeInvocationRecord(t *testing.T) {
 	assert.Equal(t, map[string]any{"functionArn": "arn:f", "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 2.0}, context)
 	assert.Equal(t, map[string]any{"statusCode": 200.0, "executedVersion": "$LATEST", "functionError": "Unhandled"}, r["responseContext"])
 	assert.Equal(t, "1.0", r["version"])
-	assert.Equal(t, []string{"a", "b"}, f.discarded(t, 0))
+	assert.Equal(t, []string{"a", "b"}, f.discarded(t))
 }
 
 func TestSQSDestinationGetsMetadataOnly(t *testing.T) {

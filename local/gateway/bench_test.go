@@ -16,9 +16,11 @@ func BenchmarkPutRecord(b *testing.B) {
 	stream := newStream(b, config)
 	a := newAPI(b, config, g)
 	a.addModel(b, "event", eventModel)
-	a.add(b, method{verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, never: true,
+	a.add(b, method{
+		verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, never: true,
 		request:   map[string]string{"application/json": eventRequest},
-		responses: []answer{{status: "202", template: `{"accepted":1,"request_id":"$context.requestId"}`}}})
+		responses: []answer{{status: "202", template: `{"accepted":1,"request_id":"$context.requestId"}`}},
+	})
 	a.addKey(b, nil)
 	a.deploy(b)
 	event := `{"event_id":"x","text":"` + strings.Repeat("é", 400) + `"}`

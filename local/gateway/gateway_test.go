@@ -50,10 +50,14 @@ func TestAnIngestAPI(t *testing.T) {
 		{status: "400", pattern: "4..", template: `{"error":"$input.path('$.__type')"}`},
 		{status: "502", template: `{"error":"backend"}`},
 	}
-	a.add(t, method{verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, never: true, mapped: json,
-		request: map[string]string{"application/json": eventRequest}, responses: answers})
-	a.add(t, method{verb: "POST", path: "/events/batch", uri: putRecords, model: "batch", keyed: true, never: true, mapped: json,
-		request: map[string]string{"application/json": batchRequest}, responses: answers})
+	a.add(t, method{
+		verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, never: true, mapped: json,
+		request: map[string]string{"application/json": eventRequest}, responses: answers,
+	})
+	a.add(t, method{
+		verb: "POST", path: "/events/batch", uri: putRecords, model: "batch", keyed: true, never: true, mapped: json,
+		request: map[string]string{"application/json": batchRequest}, responses: answers,
+	})
 	a.addGatewayResponse(t, types.GatewayResponseTypeDefault4xx, "", `{"error":{"code":"$context.error.responseType","message":$context.error.messageString,"detail":"$context.error.validationErrorString","request_id":"$context.requestId"}}`, nil)
 	a.addKey(t, nil)
 	a.deploy(t)
@@ -149,8 +153,10 @@ func TestWhatTheMethodDecides(t *testing.T) {
 	a.add(t, method{verb: "ANY", path: "/{rest+}", request: mock, responses: echo(`$input.params('rest') $context.httpMethod`)})
 	a.add(t, method{verb: "GET", path: "/signed", request: mock, responses: ok, auth: "AWS_IAM"})
 	a.add(t, method{verb: "GET", path: "/authorized", request: mock, responses: ok, auth: "CUSTOM"})
-	a.add(t, method{verb: "GET", path: "/required", request: mock, responses: ok,
-		parameters: map[string]bool{"method.request.header.X-Tenant": true, "method.request.querystring.page": true, "method.request.querystring.size": false}})
+	a.add(t, method{
+		verb: "GET", path: "/required", request: mock, responses: ok,
+		parameters: map[string]bool{"method.request.header.X-Tenant": true, "method.request.querystring.page": true, "method.request.querystring.size": false},
+	})
 	a.add(t, method{verb: "GET", path: "/selected", request: map[string]string{"application/json": `{"statusCode": $input.params('status')}`}, responses: []answer{
 		{status: "200", pattern: `2\d\d`, template: "two"},
 		{status: "404", pattern: `4`, template: "must match the whole status"},
@@ -159,8 +165,11 @@ func TestWhatTheMethodDecides(t *testing.T) {
 	}})
 	a.add(t, method{verb: "GET", path: "/undecided", request: mock, responses: []answer{{status: "400", pattern: "4.."}}})
 	a.add(t, method{verb: "POST", path: "/overridden", request: mock, responses: []answer{
-		{status: "200", headers: map[string]string{"X-Mapped": "'mapped'", "X-Context": "context.identity.sourceIp", "X-Absent": "integration.response.header.Nope", "X-Stage": "stageVariables.color", "X-Request": "method.request.header.X-In"},
-			template: "#set($context.responseOverride.status = 418)#set($context.responseOverride.header.X-Mapped = 'overridden')#set($context.responseOverride.header.Retry-After = '7')teapot"}}})
+		{
+			status: "200", headers: map[string]string{"X-Mapped": "'mapped'", "X-Context": "context.identity.sourceIp", "X-Absent": "integration.response.header.Nope", "X-Stage": "stageVariables.color", "X-Request": "method.request.header.X-In"},
+			template: "#set($context.responseOverride.status = 418)#set($context.responseOverride.header.X-Mapped = 'overridden')#set($context.responseOverride.header.Retry-After = '7')teapot",
+		},
+	}})
 	a.add(t, method{verb: "GET", path: "/broken/template", request: map[string]string{"application/json": `#set($x = )`}, responses: ok})
 	a.add(t, method{verb: "GET", path: "/broken/mock", request: map[string]string{"application/json": `{}`}, responses: ok})
 	a.add(t, method{verb: "GET", path: "/broken/pattern", request: mock, responses: []answer{{status: "200", pattern: "("}}})
@@ -276,8 +285,10 @@ func TestATemplateChangesWithADeploymentOnly(t *testing.T) {
 	config, g := startGateway(t)
 	stream := newStream(t, config)
 	a := newAPI(t, config, g)
-	a.add(t, method{verb: "POST", path: "/events", uri: putRecord,
-		request: map[string]string{"application/json": eventRequest}, responses: []answer{{status: "200"}}})
+	a.add(t, method{
+		verb: "POST", path: "/events", uri: putRecord,
+		request: map[string]string{"application/json": eventRequest}, responses: []answer{{status: "200"}},
+	})
 	a.deploy(t)
 	resource := a.resource(t, "/events")
 	changed := strings.ReplaceAll(eventRequest, "$util.base64Encode($input.body)", "$util.base64Encode('changed')")
@@ -299,8 +310,10 @@ func TestATemplateChangesWithADeploymentOnly(t *testing.T) {
 func TestAKeyOpensTheStagesOfItsUsagePlan(t *testing.T) {
 	config, g := startGateway(t)
 	a := newAPI(t, config, g)
-	a.add(t, method{verb: "GET", path: "/keyed", keyed: true, request: map[string]string{"application/json": `{"statusCode": 200}`},
-		responses: []answer{{status: "200", template: "$context.identity.apiKeyId"}}})
+	a.add(t, method{
+		verb: "GET", path: "/keyed", keyed: true, request: map[string]string{"application/json": `{"statusCode": 200}`},
+		responses: []answer{{status: "200", template: "$context.identity.apiKeyId"}},
+	})
 	a.deploy(t)
 	id, plan := a.addKey(t, nil)
 
@@ -308,7 +321,8 @@ func TestAKeyOpensTheStagesOfItsUsagePlan(t *testing.T) {
 	assert.Equal(t, "200 "+id, fmt.Sprint(got.status, " ", got.body), "at once, without a deployment")
 
 	_, err := a.UpdateApiKey(t.Context(), &apigateway.UpdateApiKeyInput{ApiKey: &id, PatchOperations: []types.PatchOperation{
-		{Op: types.OpReplace, Path: aws.String("/description"), Value: aws.String("still enabled")}}})
+		{Op: types.OpReplace, Path: aws.String("/description"), Value: aws.String("still enabled")},
+	}})
 	require.NoError(t, err)
 	_, err = a.DeleteUsagePlanKey(t.Context(), &apigateway.DeleteUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &id})
 	require.NoError(t, err)
@@ -351,8 +365,10 @@ func TestAStageThrottlesEachMethod(t *testing.T) {
 		"/*/*/throttling/rateLimit": "1", "/*/*/throttling/burstLimit": "1",
 		"/~1own/GET/throttling/rateLimit": "1000", "/~1own/GET/throttling/burstLimit": "1000",
 	} {
-		_, err := a.UpdateStage(t.Context(), &apigateway.UpdateStageInput{RestApiId: &a.id, StageName: &a.stage,
-			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: &path, Value: &value}}})
+		_, err := a.UpdateStage(t.Context(), &apigateway.UpdateStageInput{
+			RestApiId: &a.id, StageName: &a.stage,
+			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: &path, Value: &value}},
+		})
 		require.NoError(t, err)
 	}
 	time.Sleep(600 * time.Millisecond)
@@ -377,8 +393,10 @@ func TestABackendThatFails(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, g.Close()) }()
 	a := newAPI(t, config, g)
-	a.add(t, method{verb: "POST", path: "/events", uri: putRecord, timeout: 200,
-		request: map[string]string{"application/json": eventRequest}, responses: []answer{{status: "200"}}})
+	a.add(t, method{
+		verb: "POST", path: "/events", uri: putRecord, timeout: 200,
+		request: map[string]string{"application/json": eventRequest}, responses: []answer{{status: "200"}},
+	})
 	a.deploy(t)
 
 	trouble <- "hang"
@@ -423,7 +441,8 @@ func newStream(t testing.TB, config aws.Config) *stream {
 	shards, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("events")})
 	require.NoError(t, err)
 	iterator, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
-		StreamName: aws.String("events"), ShardId: shards.Shards[0].ShardId, ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon})
+		StreamName: aws.String("events"), ShardId: shards.Shards[0].ShardId, ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon,
+	})
 	require.NoError(t, err)
 	return &stream{client, iterator.ShardIterator}
 }

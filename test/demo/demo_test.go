@@ -26,13 +26,13 @@ func TestDemoBringsEveryEventToRest(t *testing.T) {
 }
 
 func TestDemoFailsWhenTheLoaderThrows(t *testing.T) {
-	demo := run(t, "--fault=loader")
+	demo := run(t, "--fault=loader", "--patience=8s")
 	assert.Equal(t, 1, demo.code, demo)
 	assert.Equal(t, "demo: posted=1707 accepted=1707 lake=1707 rows=0 failed=1707", demo.lastLine())
 }
 
 func TestDemoFailsWhenTheDeliveryIsStopped(t *testing.T) {
-	demo := run(t, "--fault=delivery")
+	demo := run(t, "--fault=delivery", "--patience=8s")
 	assert.Equal(t, 1, demo.code, demo)
 	assert.Equal(t, "demo: posted=1707 accepted=1707 lake=0 rows=1707 failed=1707", demo.lastLine())
 }
@@ -57,7 +57,7 @@ func run(t *testing.T, args ...string) result {
 	var output, errors strings.Builder
 	command.Stdout, command.Stderr = &output, &errors
 	if err := command.Run(); err != nil {
-		require.IsType(t, &exec.ExitError{}, err)
+		require.ErrorAs(t, err, new(*exec.ExitError))
 	}
 	return result{command.ProcessState.ExitCode(), output.String(), errors.String()}
 }

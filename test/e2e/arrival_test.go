@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -103,12 +107,17 @@ func TestWhitespaceOutsideStringsIsAllThatMayGo(t *testing.T) {
 
 func TestAClientsOwnMemberOfOurNameSurvives(t *testing.T) {
 	db := database(t)
+	sent := map[string][]byte{}
 	for _, theirs := range []string{`"theirs"`, `7`, `{"id":7}`, `{"id":"x","more":true}`, `null`, `[]`} {
 		id, body := newEvent(`"_millrace":` + theirs)
 		status, answer := post(t, "/events", body)
 		require.Equal(t, http.StatusAccepted, status, answer)
+		sent[id] = body
+	}
+	lines := lake(t, slices.Collect(maps.Keys(sent)))
+	for id, body := range sent {
 		assertSameValue(t, body, []byte(payload(t, db, id)), "in Postgres")
-		assert.Contains(t, string(lineWith(t, id)), string(body[:len(body)-1]), "their bytes, and ours after them")
+		assert.Contains(t, string(lines[id]), string(body[:len(body)-1])+`,"__millrace":{"id":`, "their bytes, and ours after them")
 	}
 }
 
@@ -144,6 +153,30 @@ func TestAnEventWithoutAnIDIsKnownByWhereItWasFirst(t *testing.T) {
 	require.NoError(t, json.Unmarshal(lineWith(t, marker), &metadata))
 	assert.Regexp(t, `^[^/]+/shardId-\d{12}/\d+$`, metadata.Metadata.ID)
 	assert.JSONEq(t, fmt.Sprintf(`{"marker":%q}`, marker), payload(t, db, metadata.Metadata.ID))
+}
+
+func TestWhatPostgresCanNeverStoreIsInTheLakeAndInQuarantineAndStopsNothing(t *testing.T) {
+	db := database(t)
+	for _, members := range []string{`"text":"\u0000"`, `"text":"\ud800"`, `"n":1e999999`} {
+		id, body := newEvent(members)
+		status, answer := post(t, "/events", body)
+		require.Equal(t, http.StatusAccepted, status, answer)
+		assertOneMemberMore(t, body, lake(t, []string{id})[id])
+
+		var reason string
+		require.Eventually(t, func() bool {
+			err := db.QueryRow(t.Context(), "SELECT reason FROM quarantine WHERE data = $1", body).Scan(&reason)
+			if err != nil {
+				require.ErrorIs(t, err, pgx.ErrNoRows)
+			}
+			return err == nil
+		}, time.Minute, 100*time.Millisecond)
+		assert.NotEmpty(t, reason)
+	}
+	id, body := newEvent(`"after":"them"`)
+	status, answer := post(t, "/events", body)
+	require.Equal(t, http.StatusAccepted, status, answer)
+	payload(t, db, id)
 }
 
 func batch(bodies ...[]byte) []byte {

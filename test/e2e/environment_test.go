@@ -42,7 +42,7 @@ func run(m *testing.M) (code int, err error) {
 	if os.Getenv("API_URL") == "" {
 		_, statErr := os.Stat(filepath.Join(root, ".millrace", "local.env"))
 		wasUp := statErr == nil
-		if err := millrace("up"); err != nil {
+		if err := millrace("up", "--time-scale=120"); err != nil {
 			return 0, err
 		}
 		if !wasUp {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/millrace-cdk/millrace/lambdas/loader"
 	"github.com/millrace-cdk/millrace/spec"
 )

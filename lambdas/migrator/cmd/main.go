@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/millrace-cdk/millrace/lambdas/migrator"
 	"github.com/millrace-cdk/millrace/spec"
 )

@@ -18,9 +18,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
 	local "github.com/millrace-cdk/millrace/local/cloud/postgres"
 	"github.com/millrace-cdk/millrace/spec"
-	"github.com/stretchr/testify/require"
 )
 
 const (

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/millrace-cdk/millrace/lambdas/transformer"
 )
 

@@ -90,10 +90,10 @@ func (c *child) read(stdout io.Reader, ready chan struct{}, stderr *tail) {
 			answer <- r
 		}
 	}
-	ended := c.cmd.Wait()
+	_ = c.cmd.Wait() // how it ended is in ProcessState
 	c.mu.Lock()
 	if c.cause == nil {
-		c.cause = fmt.Errorf("the template engine died (%v): %s", ended, stderr)
+		c.cause = fmt.Errorf("the template engine died (%s): %s", c.cmd.ProcessState, stderr)
 	}
 	c.mu.Unlock()
 	close(c.done)
