@@ -46,6 +46,7 @@ func TestTheApp(t *testing.T) {
 
 	for _, env := range []string{"dev", "staging", "prod"} {
 		t.Run("synthesizes "+env+" the same with credentials and without", func(t *testing.T) {
+			t.Parallel() // in a process of its own: constructs of one process share a pipe
 			without, with := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "out")
 			output, err := run(t, app, env, without)
 			require.NoError(t, err, output)
