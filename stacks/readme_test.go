@@ -47,7 +47,7 @@ var readmeRows = []struct {
 	}},
 	{"Data when the stacks are deleted", func(e Environment) string {
 		if e.Disposable {
-			return "goes with them"
+			return "goes with them, once the buckets are emptied"
 		}
 		return "stays; Foundation is protected"
 	}},

@@ -67,6 +67,7 @@ type demo struct {
 	lake     *atrest.Lake
 	db       *pgx.Conn
 	accepted map[string]time.Time // when the API answered for each event
+	taken    int                  // how many events the API took, of both postings
 }
 
 // Run posts every event, waits until all are at rest, prints what it found, and
@@ -97,6 +98,11 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.inject(ctx); err != nil {
 		return err
 	}
+	return errors.Join(d.send(ctx, events), d.summary(ctx, events))
+}
+
+// send posts the events twice, and shows after the first time where they came to rest.
+func (d *demo) send(ctx context.Context, events []event) error {
 	started := time.Now()
 	if err := d.postAll(ctx, "posting", events, d.accepted); err != nil {
 		return err
@@ -108,11 +114,9 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	if d.Fault == NoFault {
-		if err := d.repeat(ctx, events); err != nil {
-			return err
-		}
+		return d.repeat(ctx, events)
 	}
-	return d.summary(ctx, events)
+	return nil
 }
 
 func (d *demo) load() ([]event, error) {
@@ -144,6 +148,7 @@ func (d *demo) postAll(ctx context.Context, what string, events []event, accepte
 			now := time.Now()
 			mutex.Lock()
 			defer mutex.Unlock()
+			d.taken += len(taken)
 			for _, e := range taken {
 				accepted[e.id] = now
 			}
@@ -235,6 +240,9 @@ func (d *demo) summary(ctx context.Context, events []event) error {
 	}
 	fmt.Fprintf(d.Out, "demo: posted=%d accepted=%d lake=%d rows=%d failed=%d\n",
 		len(events), len(d.accepted), len(lake), len(ids), failed)
+	if len(d.lake.Lines) != d.taken {
+		return fmt.Errorf("%w: the lake holds %d lines of %d accepted events", ErrLost, len(d.lake.Lines), d.taken)
+	}
 	if n := len(events); failed > 0 || len(d.accepted) != n || len(lake) != n || len(ids) != n {
 		return ErrLost
 	}
