@@ -124,11 +124,16 @@ func database(t *testing.T) *pgx.Conn {
 	return db
 }
 
+func lakeReader(t *testing.T) *atrest.Lake {
+	t.Helper()
+	client := s3.NewFromConfig(awsConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
+	return atrest.NewLake(client, os.Getenv("LAKE_BUCKET"))
+}
+
 // lake waits until the lake has a line for each of the ids, and returns the lines by id.
 func lake(t *testing.T, ids []string) map[string][]byte {
 	t.Helper()
-	client := s3.NewFromConfig(awsConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
-	reader := atrest.NewLake(client, os.Getenv("LAKE_BUCKET"))
+	reader := lakeReader(t)
 	lines := map[string][]byte{}
 	require.Eventually(t, func() bool {
 		require.NoError(t, reader.Refresh(t.Context()))
@@ -162,8 +167,7 @@ func payload(t *testing.T, db *pgx.Conn, id string) string {
 // lineWith waits for the lake's line that contains text, and returns it.
 func lineWith(t *testing.T, text string) []byte {
 	t.Helper()
-	client := s3.NewFromConfig(awsConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
-	reader := atrest.NewLake(client, os.Getenv("LAKE_BUCKET"))
+	reader := lakeReader(t)
 	var found []byte
 	require.Eventually(t, func() bool {
 		require.NoError(t, reader.Refresh(t.Context()))

@@ -63,7 +63,6 @@ type event struct {
 
 type demo struct {
 	Config
-	aws      aws.Config
 	lake     *atrest.Lake
 	db       *pgx.Conn
 	accepted map[string]time.Time // when the API answered for each event
@@ -83,7 +82,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	defer func() { err = errors.Join(err, db.Close(context.WithoutCancel(ctx))) }()
 	bucket := s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true })
 	d := &demo{
-		Config: config, aws: config.AWS, db: db,
+		Config: config, db: db,
 		lake:     atrest.NewLake(bucket, config.LakeBucket),
 		accepted: map[string]time.Time{},
 	}
@@ -280,5 +279,5 @@ func (d *demo) bar(total int, what string) *progressbar.ProgressBar {
 }
 
 func (d *demo) streamRecords(ctx context.Context) (int, error) {
-	return atrest.StreamRecords(ctx, kinesis.NewFromConfig(d.aws), d.StreamName)
+	return atrest.StreamRecords(ctx, kinesis.NewFromConfig(d.AWS), d.StreamName)
 }

@@ -37,7 +37,7 @@ func (d *demo) inject(ctx context.Context) error {
 }
 
 func (d *demo) breakLoader(ctx context.Context) error {
-	client := lambda.NewFromConfig(d.aws)
+	client := lambda.NewFromConfig(d.AWS)
 	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})
 	if err != nil {
 		return fmt.Errorf("looking for the loader: %w", err)
@@ -58,7 +58,7 @@ func (d *demo) breakLoader(ctx context.Context) error {
 }
 
 func (d *demo) deleteDelivery(ctx context.Context) error {
-	client := firehose.NewFromConfig(d.aws)
+	client := firehose.NewFromConfig(d.AWS)
 	streams, err := client.ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{})
 	if err != nil {
 		return fmt.Errorf("looking for the delivery stream: %w", err)
