@@ -16,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
+	"github.com/millrace-cdk/millrace/constructs/stream"
 )
 
 // transformerPackage is millrace's own transformer.
@@ -93,10 +94,11 @@ func (f *FirehoseToS3) lake(p *FirehoseToS3Props) (awss3.IBucket, awskms.IKey) {
 }
 
 func (f *FirehoseToS3) transformer(p *FirehoseToS3Props) awslambda.IFunction {
-	switch {
-	case p.SkipTransformer:
+	if p.SkipTransformer {
 		return nil
-	case p.Transformer != nil:
+	}
+	stream.RecordsFitLambda(f, p.Source, "the transformer")
+	if p.Transformer != nil {
 		return p.Transformer
 	}
 	return gofunc.NewGoFunction(f, "Transformer", &gofunc.GoFunctionProps{

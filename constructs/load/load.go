@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
+	"github.com/millrace-cdk/millrace/constructs/stream"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -50,6 +51,7 @@ func NewPostgresLoader(scope constructs.Construct, id string, props *PostgresLoa
 
 	l := new(PostgresLoader)
 	constructs.NewConstruct_Override(l, scope, &id)
+	stream.RecordsFitLambda(l, p.Source, "the loader")
 	l.OnFailure = l.bucket(p)
 	l.Migrator = l.migrator(p)
 	l.Migration = l.migration(p)
