@@ -44,8 +44,21 @@ def _apigw_method_update(physical_id, old_props, new_props, stack_name):
     return _apigw_method_create(physical_id, new_props, stack_name)
 def _apigw_request_validator_create(logical_id, props, stack_name):
     return "made in name only", {}
+def _apigw_request_validator_update(physical_id, old_props, new_props, stack_name):
+    return physical_id, {}
+def _apigw_rest_api_create(logical_id, props, stack_name):
+    return "api", {}
+def _apigw_throttle(raw):
+    return {"rateLimit": raw["RateLimit"]}
+def _apigw_usage_plan_body(props):
+    return {"apiStages": [{"throttle": stage["Throttle"]} for stage in props["ApiStages"]]}
+def _apigw_usage_plan_create(logical_id, props, stack_name):
+    return _apigw_usage_plan_body(props)
+def _apigw_usage_plan_update(physical_id, old_props, new_props, stack_name):
+    return _apigw_usage_plan_body(new_props)
 _RESOURCE_HANDLERS = {"AWS::ApiGateway::Method": {"create": _apigw_method_create, "update": _apigw_method_update},
-                      "AWS::ApiGateway::RequestValidator": {"create": _apigw_request_validator_create}}
+                      "AWS::ApiGateway::RequestValidator": {"create": _apigw_request_validator_create, "update": _apigw_request_validator_update},
+                      "AWS::ApiGateway::RestApi": {"create": _apigw_rest_api_create}}
 `,
 	"ministack/services/apigateway_v1.py": `
 import json
@@ -56,6 +69,10 @@ def _update_method(api_id, resource_id, http_method, data):
         method[operation["path"][1:]] = operation["value"]
 def _create_request_validator(api_id, data):
     return 201, {}, json.dumps({"id": f"{api_id} body {data['validateRequestBody']} parameters {data['validateRequestParameters']}"})
+def _update_request_validator(api_id, validator_id, data):
+    print("updated", validator_id, *(f"{o['path']}={o['value']}" for o in data["patchOperations"]))
+def _update_rest_api(api_id, data):
+    print("changed", api_id, *(f"{o['path']}={o['value']}" for o in data["patchOperations"]))
 def _create_api_key(data):
     return data
 `,
@@ -76,6 +93,9 @@ def main():
     print("validators", made, methods["POST"]["requestValidatorId"])
     create = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["create"]
     print(create("id", {"RestApiId": "api", "ValidateRequestBody": True, "ValidateRequestParameters": "false"}, "stack")[0])
+    provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["update"]("made", {}, {"RestApiId": "api", "ValidateRequestBody": True}, "stack")
+    provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"]("id", {"ApiKeySourceType": "AUTHORIZER"}, "stack")
+    print("throttle", provisioners._apigw_usage_plan_create("id", {"ApiStages": [{"Throttle": {"/events/POST": {"RateLimit": 2}}}]}, "stack"))
 `,
 }
 
@@ -100,7 +120,17 @@ func launch(t *testing.T, file, old, new string) (string, error) {
 func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
 	output, err := launch(t, "", "", "")
 	require.NoError(t, err, output)
-	assert.Equal(t, "delivered 0\naddress localhost\nstages abc/live\nvalidators made updated\napi body True parameters False\n", output)
+	assert.Equal(t, strings.Join([]string{
+		"delivered 0",
+		"address localhost",
+		"stages abc/live",
+		"validators made updated",
+		"api body True parameters False",
+		"updated made /validateRequestBody=True /validateRequestParameters=False",
+		"changed api /apiKeySource=AUTHORIZER",
+		"throttle {'apiStages': [{'throttle': {'/events/POST': {'rateLimit': 2}}}]}",
+		"",
+	}, "\n"), output)
 }
 
 func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
@@ -121,7 +151,13 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 			"provisioners has no _apigw_method_create(logical_id, props, stack_name)",
 		},
 		"validators made otherwise": {services + "apigateway_v1.py", "(api_id, data)", "(data)", "apigateway_v1 has no _create_request_validator(api_id, data)"},
-		"module gone":               {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
+		"validators updated otherwise": {
+			services + "cloudformation/provisioners.py", `"update": _apigw_request_validator_update`, `"update": print`,
+			"does not update AWS::ApiGateway::RequestValidator by _apigw_request_validator_update",
+		},
+		"APIs made otherwise":      {services + "cloudformation/provisioners.py", `{"create": _apigw_rest_api_create}`, "{}", "does not create AWS::ApiGateway::RestApi by _apigw_rest_api_create"},
+		"throttles kept elsewhere": {services + "cloudformation/provisioners.py", "return _apigw_usage_plan_body(new_props)", "pass", "_apigw_usage_plan_update does not call _apigw_usage_plan_body"},
+		"module gone":              {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, err := launch(t, change.file, change.old, change.new)

@@ -1,4 +1,4 @@
-"""Starts ministack, the AWS emulator of the laptop cloud, with four of its
+"""Starts ministack, the AWS emulator of the laptop cloud, with some of its
 internals replaced, and refuses to start if they are not what was read.
 
 It is configured by ministack's own environment variables (GATEWAY_PORT,
@@ -134,6 +134,83 @@ def keep_request_validators():
         handlers[kind]["create"] = create
 
 
+def update_request_validators():
+    """CloudFormation's update of a request validator changes nothing: a model
+    that is no longer to be checked, or is from now on, would stay as it was."""
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+
+    kind, name = "AWS::ApiGateway::RequestValidator", "_apigw_request_validator_update"
+    handler = getattr(provisioners, "_RESOURCE_HANDLERS", {}).get(kind, {})
+    original = getattr(provisioners, name, lambda: None)
+    check(parameters(original) == ["physical_id", "old_props", "new_props", "stack_name"],
+          f"ministack.services.cloudformation.provisioners has no {name}(physical_id, old_props, new_props, stack_name)")
+    check(handler.get("update") is original, f"ministack.services.cloudformation.provisioners does not update {kind} by {name}")
+    wanted = ["api_id", "validator_id", "data"]
+    check(parameters(getattr(apigateway_v1, "_update_request_validator", lambda: None)) == wanted,
+          f"ministack.services.apigateway_v1 has no _update_request_validator({', '.join(wanted)})")
+
+    def update(physical_id, old_props, new_props, stack_name):
+        made, attributes = original(physical_id, old_props, new_props, stack_name)
+        apigateway_v1._update_request_validator(new_props.get("RestApiId"), made, {"patchOperations": [
+            {"op": "replace", "path": "/validate" + what, "value": new_props.get("Validate" + what, False)}
+            for what in ("RequestBody", "RequestParameters")]})
+        return made, attributes
+
+    setattr(provisioners, name, update)
+    handler["update"] = update
+
+
+def keep_api_key_sources():
+    """CloudFormation's REST APIs forget where their keys come from until they are
+    updated. local/gateway would take keys from a header that AWS does not look at."""
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+
+    kind, name = "AWS::ApiGateway::RestApi", "_apigw_rest_api_create"
+    handler = getattr(provisioners, "_RESOURCE_HANDLERS", {}).get(kind, {})
+    original = getattr(provisioners, name, lambda: None)
+    check(parameters(original) == ["logical_id", "props", "stack_name"],
+          f"ministack.services.cloudformation.provisioners has no {name}(logical_id, props, stack_name)")
+    check(handler.get("create") is original, f"ministack.services.cloudformation.provisioners does not create {kind} by {name}")
+    check(parameters(getattr(apigateway_v1, "_update_rest_api", lambda: None)) == ["api_id", "data"],
+          "ministack.services.apigateway_v1 has no _update_rest_api(api_id, data)")
+
+    def create(logical_id, props, stack_name):
+        made, attributes = original(logical_id, props, stack_name)
+        apigateway_v1._update_rest_api(made, {"patchOperations": [
+            {"op": "replace", "path": "/apiKeySource", "value": props.get("ApiKeySourceType", "HEADER")}]})
+        return made, attributes
+
+    setattr(provisioners, name, create)
+    handler["create"] = create
+
+
+def keep_client_throttles():
+    """A usage plan's throttles by method keep CloudFormation's spelling
+    (RateLimit), where API Gateway's API has its own (rateLimit): its clients
+    read no limit at all."""
+    from ministack.services.cloudformation import provisioners
+
+    name = "_apigw_usage_plan_body"
+    original = getattr(provisioners, name, lambda: None)
+    check(parameters(original) == ["props"], f"ministack.services.cloudformation.provisioners has no {name}(props)")
+    check(parameters(getattr(provisioners, "_apigw_throttle", lambda: None)) == ["raw"],
+          "ministack.services.cloudformation.provisioners has no _apigw_throttle(raw)")
+    for operation in ("_apigw_usage_plan_create", "_apigw_usage_plan_update"):
+        code = getattr(getattr(provisioners, operation, None), "__code__", None)
+        check(code is not None and name in code.co_names,
+              f"ministack.services.cloudformation.provisioners.{operation} does not call {name}")
+
+    def body(props):
+        made = original(props)
+        for stage in made["apiStages"]:
+            stage["throttle"] = {method: provisioners._apigw_throttle(limits) for method, limits in stage["throttle"].items()}
+        return made
+
+    setattr(provisioners, name, body)
+
+
 def main():
     try:
         check_version()
@@ -141,6 +218,9 @@ def main():
         put_databases_on_this_machine()
         list_stage_keys_as_strings()
         keep_request_validators()
+        update_request_validators()
+        keep_api_key_sources()
+        keep_client_throttles()
         from ministack import app
         check(callable(getattr(app, "main", None)), "ministack.app has no main()")
     except (Changed, ImportError) as problem:

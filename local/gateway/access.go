@@ -1,9 +1,8 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,12 +28,16 @@ func (g *Gateway) authorize(x *exchange) error {
 	if !aws.ToBool(x.method.ApiKeyRequired) {
 		return nil
 	}
+	if x.stage.keySource == types.ApiKeySourceTypeAuthorizer {
+		return failed(types.GatewayResponseTypeAuthorizerConfigurationError,
+			errors.New("API keys from an authorizer are not served by the local gateway"))
+	}
 	// "The API key must be enabled and in a usage plan with the API stage", in the header x-api-key.
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
 	if g.keyFor(x) {
 		return nil
 	}
-	g.refresh(x.Context()) // it may have been made just now
+	g.refresh(x.Context(), x.started) // it may have been made just now
 	if g.keyFor(x) {
 		return nil
 	}
@@ -51,9 +54,9 @@ func (g *Gateway) keyFor(x *exchange) bool {
 	return true
 }
 
-// throttle takes a token from each bucket that the request draws on: those of its key's usage
-// plans, and the stage's for the method. A rate of 0 is none: the emulator
-// does not tell 0 from not set.
+// throttle takes a token from each bucket that the request draws on, in the order that AWS has
+// them: the key's for the method, the key's, the method's. A rate of 0 is none: the emulator does
+// not tell 0 from not set.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 func (g *Gateway) throttle(x *exchange) error {
 	take := func(bucket string, rate float64, burst int32) error {
@@ -62,26 +65,40 @@ func (g *Gateway) throttle(x *exchange) error {
 		}
 		return refused(types.GatewayResponseTypeThrottled, "Too Many Requests")
 	}
-	path := strings.TrimPrefix(x.resource.path, "/")
+	name := settingName(x.resource.path + "/" + x.Method)
 	if x.key.id != "" {
 		for _, plan := range g.deployed.Load().plansOf(x.key, x.stage.id) {
+			bucket := fmt.Sprint("plan ", plan.id, " key ", x.key.id)
+			if limit, ok := plan.ofMethod(x.stage.id, name); ok {
+				if err := take(bucket+" method "+name, limit.RateLimit, limit.BurstLimit); err != nil {
+					return err
+				}
+			}
 			if limit := plan.throttle; limit != nil {
-				if err := take("plan "+plan.id+" "+x.key.id, limit.RateLimit, limit.BurstLimit); err != nil {
+				if err := take(bucket, limit.RateLimit, limit.BurstLimit); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	// Settings are keyed resource/METHOD, and */* for all: a method's own before that.
-	for _, key := range slices.Sorted(maps.Keys(x.stage.settings.MethodSettings)) {
-		setting := x.stage.settings.MethodSettings[key]
-		name := strings.TrimPrefix(strings.ReplaceAll(key, "~1", "/"), "/")
-		if name == path+"/"+x.Method {
-			return take(fmt.Sprint("stage ", x.stage.id, name), setting.ThrottlingRateLimit, setting.ThrottlingBurstLimit)
+	setting, ok := x.stage.settings.MethodSettings["*/*"]
+	for key, own := range x.stage.settings.MethodSettings { // a method's own takes the place of the stage's
+		if settingName(key) == name {
+			setting, ok = own, true
 		}
 	}
-	all := x.stage.settings.MethodSettings["*/*"]
-	return take(fmt.Sprint("stage ", x.stage.id, path, x.Method), all.ThrottlingRateLimit, all.ThrottlingBurstLimit)
+	if !ok {
+		return nil
+	}
+	return take(fmt.Sprint("stage ", x.stage.id, " method ", name), setting.ThrottlingRateLimit, setting.ThrottlingBurstLimit)
+}
+
+// settingName is resource/METHOD without the ways to write it: a stage's settings have
+// "/~1events/POST" by CloudFormation and "/events/POST" or "events/POST" by UpdateStage,
+// a usage plan's have "/events/POST".
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigateway-stage-methodsetting.html
+func settingName(key string) string {
+	return strings.TrimLeft(strings.ReplaceAll(key, "~1", "/"), "/")
 }
 
 // buckets are token buckets by name: "API Gateway throttles requests to your API using the

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +37,7 @@ type method struct {
 	model      string
 	parameters map[string]bool
 	mapped     map[string]string // parameters of the integration request
-	never      bool              // passthrough
+	pass       string            // passthrough behavior; empty: WHEN_NO_MATCH
 	auth       string
 	keyed      bool
 	timeout    int32
@@ -52,10 +49,14 @@ type answer struct {
 	headers                   map[string]string // by the client's header
 }
 
-func newAPI(t testing.TB, config aws.Config, gateway *gateway.Gateway) *api {
+func newAPI(t testing.TB, config aws.Config, gateway *gateway.Gateway, change ...func(*apigateway.CreateRestApiInput)) *api {
 	t.Helper()
 	client := apigateway.NewFromConfig(config)
-	made, err := client.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String(t.Name())})
+	input := &apigateway.CreateRestApiInput{Name: aws.String(t.Name())}
+	for _, change := range change {
+		change(input)
+	}
+	made, err := client.CreateRestApi(t.Context(), input)
 	require.NoError(t, err)
 	return &api{Client: client, id: *made.Id, stage: "v1", gateway: gateway}
 }
@@ -122,8 +123,8 @@ func (a *api) add(t testing.TB, m method) {
 	if m.uri != "" {
 		integration.Type, integration.Uri, integration.IntegrationHttpMethod = types.IntegrationTypeAws, &m.uri, aws.String("POST")
 	}
-	if m.never {
-		integration.PassthroughBehavior = aws.String("NEVER")
+	if m.pass != "" {
+		integration.PassthroughBehavior = &m.pass
 	}
 	if m.timeout != 0 {
 		integration.TimeoutInMillis = &m.timeout
@@ -182,13 +183,13 @@ func (a *api) deploy(t testing.TB) {
 	time.Sleep(600 * time.Millisecond) // twice as long as a deployment may go unnoticed
 }
 
-// addKey makes a key and a usage plan that lets it into the stage.
-func (a *api) addKey(t testing.TB, throttle *types.ThrottleSettings) (id, plan string) {
+// addKey makes a key and a usage plan that lets it into the stage, throttled as a whole and by method.
+func (a *api) addKey(t testing.TB, throttle *types.ThrottleSettings, methods map[string]types.ThrottleSettings) (id, plan string) {
 	t.Helper()
 	key, err := a.CreateApiKey(t.Context(), &apigateway.CreateApiKeyInput{Name: aws.String(t.Name()), Enabled: true})
 	require.NoError(t, err)
 	made, err := a.CreateUsagePlan(t.Context(), &apigateway.CreateUsagePlanInput{
-		Name: aws.String(t.Name()), Throttle: throttle, ApiStages: []types.ApiStage{{ApiId: &a.id, Stage: &a.stage}},
+		Name: aws.String(t.Name()), Throttle: throttle, ApiStages: []types.ApiStage{{ApiId: &a.id, Stage: &a.stage, Throttle: methods}},
 	})
 	require.NoError(t, err)
 	_, err = a.CreateUsagePlanKey(t.Context(), &apigateway.CreateUsagePlanKeyInput{UsagePlanId: made.Id, KeyId: key.Id, KeyType: aws.String("API_KEY")})
@@ -240,27 +241,3 @@ func startGateway(t testing.TB) (aws.Config, *gateway.Gateway) {
 }
 
 func log(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
-
-// newProxy stands before the emulator; told "hang" it keeps the next Kinesis call waiting.
-func newProxy(t testing.TB, emulator string, trouble chan string) (string, net.Listener) {
-	t.Helper()
-	target, err := url.Parse(emulator)
-	require.NoError(t, err)
-	forward := httputil.NewSingleHostReverseProxy(target)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Amz-Target") != "" {
-			select {
-			case <-trouble:
-				<-r.Context().Done()
-				return
-			default:
-			}
-		}
-		forward.ServeHTTP(w, r)
-	})}
-	go func() { _ = server.Serve(listener) }() // ends with the listener
-	t.Cleanup(func() { _ = server.Close() })
-	return "http://" + listener.Addr().String(), listener
-}

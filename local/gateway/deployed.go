@@ -58,7 +58,7 @@ func (r reader) read(ctx context.Context, before *deployed) (*deployed, error) {
 			return nil, fmt.Errorf("listing REST APIs: %w", err)
 		}
 		for _, api := range page.Items {
-			if err := r.readStages(ctx, *api.Id, before, now); isNotFound(err) {
+			if err := r.readStages(ctx, api, before, now); isNotFound(err) {
 				continue // deleted meanwhile
 			} else if err != nil {
 				return nil, err
@@ -71,13 +71,13 @@ func (r reader) read(ctx context.Context, before *deployed) (*deployed, error) {
 	return now, nil
 }
 
-func (r reader) readStages(ctx context.Context, api string, before, now *deployed) error {
-	found, err := r.client.GetStages(ctx, &apigateway.GetStagesInput{RestApiId: &api})
+func (r reader) readStages(ctx context.Context, api types.RestApi, before, now *deployed) error {
+	found, err := r.client.GetStages(ctx, &apigateway.GetStagesInput{RestApiId: api.Id})
 	if err != nil {
-		return fmt.Errorf("listing stages of %s: %w", api, err)
+		return fmt.Errorf("listing stages of %s: %w", *api.Id, err)
 	}
 	for _, settings := range found.Item {
-		s := &stage{id: stageID{api, *settings.StageName}, settings: settings}
+		s := &stage{id: stageID{*api.Id, *settings.StageName}, settings: settings}
 		id := aws.ToString(settings.DeploymentId)
 		if known := before.stages[s.id]; known != nil && known.deployment.id == id {
 			s.deployment = known.deployment
@@ -135,13 +135,31 @@ func (r reader) readPlanKeys(ctx context.Context, plan usagePlan) error {
 	return nil
 }
 
+// ofMethod is a usage plan's throttle for a method of a stage: "per-client per-method throttling limits".
+// https://docs.aws.amazon.com/apigateway/latest/api/API_ApiStage.html#apigw-Type-ApiStage-throttle
+func (p usagePlan) ofMethod(id stageID, name string) (types.ThrottleSettings, bool) {
+	for _, s := range p.stages {
+		if !id.is(s) {
+			continue
+		}
+		for key, limit := range s.Throttle {
+			if settingName(key) == name {
+				return limit, true
+			}
+		}
+	}
+	return types.ThrottleSettings{}, false
+}
+
+func (id stageID) is(s types.ApiStage) bool {
+	return aws.ToString(s.ApiId) == id.api && aws.ToString(s.Stage) == id.name
+}
+
 // plansOf are the usage plans that let a key into a stage.
 func (d *deployed) plansOf(key apiKey, id stageID) []usagePlan {
 	var plans []usagePlan
 	for _, plan := range d.plans {
-		if plan.keys[key.id] && slices.ContainsFunc(plan.stages, func(s types.ApiStage) bool {
-			return aws.ToString(s.ApiId) == id.api && aws.ToString(s.Stage) == id.name
-		}) {
+		if plan.keys[key.id] && slices.ContainsFunc(plan.stages, id.is) {
 			plans = append(plans, plan)
 		}
 	}

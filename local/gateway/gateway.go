@@ -6,7 +6,7 @@
 // request validation, integration request (mapping template, parameters), the call
 // to the service, integration response, and a gateway response for whatever ends it
 // earlier. Comments name the page of AWS's documentation that the code follows; where
-// there is none, they say so. [Gateway.Limits] says what is left out.
+// there is none, they say so. [Limits] says what is left out.
 //
 // Nothing is read from the source: resources, models and gateway responses
 // are read through the emulator's API whenever a stage's deployment changes, and are
@@ -82,7 +82,7 @@ type Gateway struct {
 	running  sync.WaitGroup
 }
 
-// refreshed guards the reading of what is deployed: once at a time, not too often.
+// refreshed guards the reading of what is deployed, once at a time; at is when the last one began.
 type refreshed struct {
 	sync.Mutex
 	at      time.Time
@@ -116,7 +116,7 @@ func Start(ctx context.Context, config Config) (*Gateway, error) {
 	}
 	g.deployed.Store(&deployed{})
 	g.server = &http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	g.refresh(polling)
+	g.refresh(polling, time.Now())
 	g.running.Go(func() { g.poll(polling) })
 	g.running.Go(func() {
 		if err := g.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -142,22 +142,6 @@ func (g *Gateway) Close() error {
 	return g.templates.Close()
 }
 
-// Limits lists what the gateway does not do though API Gateway does.
-func (g *Gateway) Limits() []string {
-	return []string{
-		"AWS_IAM: a signature must be there, but is not verified, and no policy is evaluated (resource policies neither)",
-		"Lambda and Cognito authorizers: methods that need one are refused",
-		"WAF, mutual TLS, custom domains, private endpoints, client certificates, canaries, caching: ignored",
-		"usage plan quotas and the account's own throttle of 10,000 requests per second: not counted",
-		"access logs, execution logs, metrics and traces: not written",
-		"integrations other than AWS service actions and paths, and MOCK (so no Lambda, no HTTP): refused",
-		"binary media types, content handling and compression: bodies are UTF-8 text as they come",
-		"parameter mappings from a request's or response's body: refused",
-		"header names: matched without regard to case, which a client's mapping template may not count on",
-		"a change made within 250 ms after a deployment may be taken for part of it",
-	}
-}
-
 // poll follows what is deployed until ctx is done.
 func (g *Gateway) poll(ctx context.Context) {
 	ticker := time.NewTicker(pollInterval)
@@ -167,21 +151,21 @@ func (g *Gateway) poll(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			g.refresh(ctx)
+			g.refresh(ctx, time.Now())
 		}
 	}
 }
 
-// refresh reads what is deployed, unless that was done just now.
+// refresh reads what is deployed, unless a reading has begun since a time.
 // When it cannot be read, what was read last is served.
-func (g *Gateway) refresh(ctx context.Context) {
+func (g *Gateway) refresh(ctx context.Context, since time.Time) {
 	g.refreshed.Lock()
 	defer g.refreshed.Unlock()
-	if time.Since(g.refreshed.at) < pollInterval/5 {
+	if g.refreshed.at.After(since) {
 		return
 	}
-	now, err := g.reader.read(ctx, g.deployed.Load())
 	g.refreshed.at = time.Now()
+	now, err := g.reader.read(ctx, g.deployed.Load())
 	if ctx.Err() != nil {
 		return
 	}

@@ -51,15 +51,15 @@ func TestAnIngestAPI(t *testing.T) {
 		{status: "502", template: `{"error":"backend"}`},
 	}
 	a.add(t, method{
-		verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, never: true, mapped: json,
+		verb: "POST", path: "/events", uri: putRecord, model: "event", keyed: true, pass: "NEVER", mapped: json,
 		request: map[string]string{"application/json": eventRequest}, responses: answers,
 	})
 	a.add(t, method{
-		verb: "POST", path: "/events/batch", uri: putRecords, model: "batch", keyed: true, never: true, mapped: json,
+		verb: "POST", path: "/events/batch", uri: putRecords, model: "batch", keyed: true, pass: "NEVER", mapped: json,
 		request: map[string]string{"application/json": batchRequest}, responses: answers,
 	})
 	a.addGatewayResponse(t, types.GatewayResponseTypeDefault4xx, "", `{"error":{"code":"$context.error.responseType","message":$context.error.messageString,"detail":"$context.error.validationErrorString","request_id":"$context.requestId"}}`, nil)
-	a.addKey(t, nil)
+	a.addKey(t, nil, nil)
 	a.deploy(t)
 
 	t.Run("an event's bytes are what is in the stream", func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestGatewayResponsesInherit(t *testing.T) {
 	a := newAPI(t, config, g)
 	mock := map[string]string{"application/json": `{"statusCode": 200}`}
 	a.add(t, method{verb: "GET", path: "/keyed", request: mock, keyed: true, responses: []answer{{status: "200"}}})
-	a.add(t, method{verb: "GET", path: "/never", request: mock, never: true, responses: []answer{{status: "200"}}})
+	a.add(t, method{verb: "GET", path: "/never", request: mock, pass: "NEVER", responses: []answer{{status: "200"}}})
 	a.add(t, method{verb: "GET", path: "/fails", request: mock})
 	a.addGatewayResponse(t, types.GatewayResponseTypeDefault4xx, "", `{"type":"$context.error.responseType","message":$context.error.messageString,"path":"${context.resourcePath}","none":"$context.no.such"}`,
 		map[string]string{"gatewayresponse.header.X-Static": "'4xx'", "gatewayresponse.header.X-Query": "method.request.querystring.q"})
@@ -315,7 +315,7 @@ func TestAKeyOpensTheStagesOfItsUsagePlan(t *testing.T) {
 		responses: []answer{{status: "200", template: "$context.identity.apiKeyId"}},
 	})
 	a.deploy(t)
-	id, plan := a.addKey(t, nil)
+	id, plan := a.addKey(t, nil, nil)
 
 	got := a.do(t, "GET", "/keyed", "")
 	assert.Equal(t, "200 "+id, fmt.Sprint(got.status, " ", got.body), "at once, without a deployment")
@@ -328,84 +328,6 @@ func TestAKeyOpensTheStagesOfItsUsagePlan(t *testing.T) {
 	require.NoError(t, err)
 	time.Sleep(600 * time.Millisecond)
 	assert.Equal(t, http.StatusForbidden, a.do(t, "GET", "/keyed", "").status, "in no plan")
-
-	disabled, err := a.CreateApiKey(t.Context(), &apigateway.CreateApiKeyInput{Name: aws.String("disabled"), Enabled: false})
-	require.NoError(t, err)
-	_, err = a.CreateUsagePlanKey(t.Context(), &apigateway.CreateUsagePlanKeyInput{UsagePlanId: &plan, KeyId: disabled.Id, KeyType: aws.String("API_KEY")})
-	require.NoError(t, err)
-	a.key = *disabled.Value
-	assert.Equal(t, http.StatusForbidden, a.do(t, "GET", "/keyed", "").status, "disabled")
-}
-
-func TestAUsagePlanThrottles(t *testing.T) {
-	config, g := startGateway(t)
-	a := newAPI(t, config, g)
-	a.add(t, method{verb: "GET", path: "/keyed", keyed: true, request: map[string]string{"application/json": `{"statusCode": 200}`}, responses: []answer{{status: "200"}}})
-	a.deploy(t)
-	a.addKey(t, &types.ThrottleSettings{RateLimit: 1, BurstLimit: 3})
-
-	statuses := map[int]int{}
-	for range 10 {
-		statuses[a.do(t, "GET", "/keyed", "").status]++
-	}
-	assert.GreaterOrEqual(t, statuses[http.StatusOK], 3, "the burst")
-	assert.GreaterOrEqual(t, statuses[http.StatusTooManyRequests], 1)
-	time.Sleep(1100 * time.Millisecond)
-	assert.Equal(t, http.StatusOK, a.do(t, "GET", "/keyed", "").status, "a second fills one in")
-}
-
-func TestAStageThrottlesEachMethod(t *testing.T) {
-	config, g := startGateway(t)
-	a := newAPI(t, config, g)
-	for _, path := range []string{"/all", "/own"} {
-		a.add(t, method{verb: "GET", path: path, request: map[string]string{"application/json": `{"statusCode": 200}`}, responses: []answer{{status: "200"}}})
-	}
-	a.deploy(t)
-	for path, value := range map[string]string{
-		"/*/*/throttling/rateLimit": "1", "/*/*/throttling/burstLimit": "1",
-		"/~1own/GET/throttling/rateLimit": "1000", "/~1own/GET/throttling/burstLimit": "1000",
-	} {
-		_, err := a.UpdateStage(t.Context(), &apigateway.UpdateStageInput{
-			RestApiId: &a.id, StageName: &a.stage,
-			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: &path, Value: &value}},
-		})
-		require.NoError(t, err)
-	}
-	time.Sleep(600 * time.Millisecond)
-
-	for path, throttled := range map[string]bool{"/all": true, "/own": false} {
-		statuses := map[int]int{}
-		for range 10 {
-			statuses[a.do(t, "GET", path, "").status]++
-		}
-		assert.Equal(t, throttled, statuses[http.StatusTooManyRequests] > 0, "%s: %v", path, statuses)
-	}
-}
-
-// TestABackendThatFails has an emulator for the API and, later, something else in its place.
-func TestABackendThatFails(t *testing.T) {
-	config, _ := startGateway(t)
-	emulator := *config.BaseEndpoint
-	trouble := make(chan string, 1)
-	proxy, listen := newProxy(t, emulator, trouble)
-	config.BaseEndpoint = &proxy
-	g, err := gateway.Start(t.Context(), gateway.Config{AWS: config, Log: log(t)})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, g.Close()) }()
-	a := newAPI(t, config, g)
-	a.add(t, method{
-		verb: "POST", path: "/events", uri: putRecord, timeout: 200,
-		request: map[string]string{"application/json": eventRequest}, responses: []answer{{status: "200"}},
-	})
-	a.deploy(t)
-
-	trouble <- "hang"
-	got := a.post(t, "/events", `{}`)
-	assert.Equal(t, `504 {"message":"Endpoint request timed out"}`, fmt.Sprint(got.status, " ", got.body))
-
-	require.NoError(t, listen.Close())
-	got = a.post(t, "/events", `{}`)
-	assert.Equal(t, `504 {"message":"Network error communicating with endpoint"}`, fmt.Sprint(got.status, " ", got.body))
 }
 
 func TestStartSaysWhatIsMissing(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +54,11 @@ func (g *Gateway) integrate(ctx context.Context, x *exchange) (response, error) 
 	if err != nil {
 		return response{}, err
 	}
-	return g.respondWith(ctx, x, answered)
+	answer, err := g.respondWith(ctx, x, answered)
+	if err == nil {
+		x.compress(&answer, answered)
+	}
+	return answer, err
 }
 
 // requestBody is the request through the mapping template of its content type, or as it is
@@ -94,6 +100,10 @@ func (g *Gateway) render(ctx context.Context, x *exchange, name, template string
 	return rendered, err
 }
 
+// unquoted is a mock's request as CDK's AddCorsPreflight writes it, { statusCode: 200 }: API Gateway
+// reads it though it is no JSON (not documented; CDK relies on it).
+var unquoted = regexp.MustCompile(`^\s*\{\s*'?statusCode'?\s*:\s*(\d{3})\s*[,}]`)
+
 // mock answers with the statusCode that the request template rendered: "the mapping template
 // must contain statusCode".
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html
@@ -104,6 +114,9 @@ func mock(body []byte) (backendResponse, error) {
 	err := json.Unmarshal(body, &rendered)
 	if err == nil && rendered.StatusCode == 0 {
 		err = errors.New("it has no statusCode")
+	}
+	if status := unquoted.FindSubmatch(body); err != nil && status != nil {
+		rendered.StatusCode, err = strconv.Atoi(string(status[1]))
 	}
 	if err != nil {
 		return backendResponse{}, failed(types.GatewayResponseTypeApiConfigurationError,

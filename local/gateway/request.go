@@ -3,9 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -53,9 +51,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("x-amzn-RequestId", x.id)
 	w.WriteHeader(answer.status)
+	if !hasBody(answer.status) {
+		return
+	}
 	if _, err := w.Write(answer.body); err != nil {
 		g.log.Debug("writing an answer", "request", x.id, "error", err) // the client has gone
 	}
+}
+
+// hasBody is false for the statuses that HTTP sends without a body, such as a CORS preflight's 204.
+func hasBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // respond makes an answer of whatever becomes of a request.
@@ -93,7 +99,7 @@ func (g *Gateway) route(x *exchange) bool {
 	}
 	id := stageID{parts[0], parts[1]}
 	if x.stage = g.deployed.Load().stages[id]; x.stage == nil {
-		g.refresh(x.Context())
+		g.refresh(x.Context(), x.started)
 		x.stage = g.deployed.Load().stages[id]
 	}
 	return x.stage != nil
@@ -158,95 +164,16 @@ func (x *exchange) readBody() error {
 	if err != nil {
 		return refused(types.GatewayResponseTypeBadRequestBody, "The request's body ended early")
 	}
-	if len(x.body) > maxPayload {
+	if err := x.checkSize(); err != nil {
 		_, _ = io.CopyN(io.Discard, x.Body, maxDrained) // the answer is the same however that ends
-		return refused(types.GatewayResponseTypeRequestTooLarge, "HTTP content length exceeded 10485760 bytes.")
+		return err
 	}
-	return nil
+	return x.decompress()
 }
 
-// last is parameters as templates see them: one value for a name, the last one (which of
-// several is not documented).
-func last(values map[string][]string) map[string]string {
-	single := make(map[string]string, len(values))
-	for name, v := range values {
-		if len(v) > 0 {
-			single[name] = v[len(v)-1]
-		}
+func (x *exchange) checkSize() error {
+	if len(x.body) <= maxPayload {
+		return nil
 	}
-	return single
-}
-
-// context is $context.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-template.html
-func (x *exchange) context() map[string]any {
-	sourceIP, _, err := net.SplitHostPort(x.RemoteAddr)
-	if err != nil {
-		sourceIP = x.RemoteAddr
-	}
-	_, path, _ := strings.Cut(strings.TrimPrefix(x.URL.EscapedPath(), "/"), "/")
-	variables := map[string]any{
-		"accountId": accountID, "apiId": x.stage.id.api, "stage": x.stage.id.name, "deploymentId": x.stage.deployment.id,
-		"requestId": x.id, "extendedRequestId": x.id, "domainName": x.Host, "protocol": x.Proto,
-		"httpMethod": x.Method, "path": "/" + path,
-		"requestTime":      x.started.UTC().Format("02/Jan/2006:15:04:05 -0700"),
-		"requestTimeEpoch": x.started.UnixMilli(),
-		"identity": map[string]any{
-			"sourceIp": sourceIP, "userAgent": x.UserAgent(), "apiKey": x.key.value, "apiKeyId": x.key.id,
-		},
-	}
-	if x.resource != nil {
-		variables["resourceId"], variables["resourcePath"] = x.resource.id, x.resource.path
-	}
-	return variables
-}
-
-// accountID is the emulator's, which has no other.
-const accountID = "000000000000"
-
-// value is what a parameter mapping names: 'static', context.x, stageVariables.x or
-// a parameter of the request (method.request.header.x and so on).
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html
-func (x *exchange) value(source string) (string, bool) {
-	if static, ok := strings.CutPrefix(source, "'"); ok {
-		return strings.TrimSuffix(static, "'"), true
-	}
-	if name, ok := strings.CutPrefix(source, "context."); ok {
-		return lookUp(x.context(), name)
-	}
-	if name, ok := strings.CutPrefix(source, "stageVariables."); ok {
-		v, ok := x.stage.settings.Variables[name]
-		return v, ok
-	}
-	if name, ok := strings.CutPrefix(source, "method.request.header."); ok {
-		return only(x.Header.Values(name))
-	}
-	if name, ok := strings.CutPrefix(source, "method.request.querystring."); ok {
-		return only(x.URL.Query()[name])
-	}
-	if name, ok := strings.CutPrefix(source, "method.request.path."); ok {
-		v, ok := x.path[name]
-		return v, ok
-	}
-	return "", false
-}
-
-func only(values []string) (string, bool) {
-	if len(values) == 0 {
-		return "", false
-	}
-	return values[len(values)-1], true
-}
-
-// lookUp is the text of a variable such as "identity.sourceIp".
-func lookUp(variables map[string]any, name string) (string, bool) {
-	first, rest, nested := strings.Cut(name, ".")
-	v, ok := variables[first]
-	if inner, isMap := v.(map[string]any); isMap && nested {
-		return lookUp(inner, rest)
-	}
-	if !ok || nested {
-		return "", false
-	}
-	return fmt.Sprint(v), true
+	return refused(types.GatewayResponseTypeRequestTooLarge, "HTTP content length exceeded 10485760 bytes.")
 }

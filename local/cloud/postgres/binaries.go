@@ -5,24 +5,24 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/xi2/xz"
+
+	"github.com/millrace-cdk/millrace/local/maven"
 )
 
 // Version is the Postgres that runs on the laptop.
 const Version = "17.11.0"
 
-const repository = "https://repo1.maven.org/maven2/io/zonky/test/postgres/"
+// group is the Maven group of the archives.
+const group = "io/zonky/test/postgres/"
 
 // checksum is the SHA-256 of the archive for one platform. The archives are
 // those that fergusstrange/embedded-postgres runs; it has no way to fetch them
@@ -85,9 +85,9 @@ func Install(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	jar, err := download(ctx, repository+"embedded-postgres-binaries-"+name+"/"+Version+"/embedded-postgres-binaries-"+name+"-"+Version+".jar", sum)
+	jar, err := maven.Download(ctx, group+"embedded-postgres-binaries-"+name+"/"+Version+"/embedded-postgres-binaries-"+name+"-"+Version+".jar", sum)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("installing Postgres %s: %w", Version, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return "", err
@@ -106,29 +106,6 @@ func Install(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return folder, nil
-}
-
-func download(ctx context.Context, url, sum string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("downloading Postgres (needed once; HTTPS_PROXY is honoured): %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("downloading %s: status %s", url, response.Status)
-	}
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("downloading %s: %w", url, err)
-	}
-	if got := sha256.Sum256(body); hex.EncodeToString(got[:]) != sum {
-		return nil, fmt.Errorf("downloading %s: its SHA-256 is %x, %s is expected", url, got, sum)
-	}
-	return body, nil
 }
 
 // unpack writes the one .txz inside jar to folder.

@@ -15,6 +15,7 @@
 //     A template that means either should compare.
 //   - Keys that look like small integers move to the front of a re-rendered object,
 //     and of equal keys the last one is kept.
+//   - A body whose values are nested deeper than 500 levels is one that cannot be read.
 //   - A #foreach over more than 1,000 elements is an error.
 //
 // Reference: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html

@@ -3,9 +3,9 @@
 // and makes JSON values answer to the Java methods that templates call on them.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 import { Compile, Helper, parse } from 'velocityjs';
-import { parse as parseLossless, stringify } from 'lossless-json';
 import { JSONPath } from 'jsonpath-plus';
-import { call, equal, isMap, javaString, JavaNumber, LIST, Tool } from './values.mjs';
+import { parseJson } from './json.mjs';
+import { call, equal, isMap, javaString, JavaNumber, json, LIST, Tool } from './values.mjs';
 
 // "Number of iterations in a #foreach ... #end loop in mapping templates: 1,000"
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -18,14 +18,6 @@ class TemplateError extends Error {
   position = null;
 }
 class BodyError extends Error {}
-
-// Numbers keep their text: JavaScript's own would round 9007199254740993.
-// Of two equal keys the last one counts, as in Java's maps.
-const parseJson = (text) =>
-  parseLossless(text, undefined, {
-    parseNumber: (number) => new JavaNumber(number),
-    onDuplicateKey: ({ newValue }) => newValue,
-  });
 
 const cache = new Map();
 function parsed(template) {
@@ -166,7 +158,7 @@ function select(json, path) {
 
 function inputTool({ body, params }) {
   let parsedBody;
-  const json = () => {
+  const read = () => {
     if (parsedBody === undefined) {
       try {
         parsedBody = parseJson(body);
@@ -177,14 +169,14 @@ function inputTool({ body, params }) {
     }
     return parsedBody;
   };
-  const path = (expression) => (body === '' ? undefined : select(json(), String(expression)));
+  const path = (expression) => (body === '' ? undefined : select(read(), String(expression)));
   return new Tool({
     body: body === '' ? '{}' : body, // so API Gateway does; not documented
     path,
     json: (expression) => {
       if (body === '' && expression === '$') return '{}';
       const value = path(expression);
-      return value === undefined ? '""' : stringify(value);
+      return value === undefined ? '""' : json(value);
     },
     params: (name) => (name === undefined ? params : param(params, String(name))),
   });
@@ -205,7 +197,7 @@ const onText = (f) => (value) => (text(value) === undefined || text(value) === n
 const escapes = { '\b': '\\b', '\n': '\\n', '\t': '\\t', '\f': '\\f', '\r': '\\r', '"': '\\"', "'": "\\'", '\\': '\\\\', '/': '\\/' };
 const util = new Tool({
   // "This function will turn any regular single quotes (') into escaped ones (\')."
-  escapeJavaScript: onText((s) => s.replace(/["'\\/]|[^\x20-\x7e]/g, (c) =>
+  escapeJavaScript: onText((s) => s.replace(/["'\\/]|[^\x20-\x7f]/g, (c) =>
     escapes[c] ?? '\\u' + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0'))),
   parseJson: onText(parseJson),
   // application/x-www-form-urlencoded, as java.net.URLEncoder

@@ -18,7 +18,6 @@ export class Entry {
 export class JavaNumber {
   #text;
   constructor(text) { this.#text = text; }
-  get [Symbol.for('lossless-json.LosslessNumber')]() { return true; }
   toString() { return this.#text; }
   // For comparison and arithmetic: exact for integers of any size.
   valueOf() {
@@ -30,13 +29,14 @@ export class JavaNumber {
 const isNumber = (v) => v instanceof JavaNumber || typeof v === 'number' || typeof v === 'bigint';
 export const isMap = (v) => typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === Object.prototype;
 
-// json prints what JSON gave a list or a map: Jayway's lists print as JSON, its maps as Java's.
-function json(v) {
+// json is a value as JSON.
+export function json(v) {
   if (Array.isArray(v)) return '[' + v.map(json).join(',') + ']';
   if (isMap(v)) return '{' + Object.keys(v).map((k) => JSON.stringify(k) + ':' + json(v[k])).join(',') + '}';
   return typeof v === 'string' ? JSON.stringify(v) : String(v);
 }
 
+// Jayway's lists print as JSON, its maps as Java's do.
 export function javaString(v) {
   if (Array.isArray(v)) return v[LIST] ? '[' + v.map(javaString).join(', ') + ']' : json(v);
   if (v instanceof Entry) return `${v.key}=${javaString(v.value)}`;
