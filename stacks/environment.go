@@ -62,6 +62,11 @@ type API struct {
 	RateLimit int
 	// BurstLimit caps a burst, in requests.
 	BurstLimit int
+	// Waf puts a web application firewall before the API, which AWS bills by the month and by
+	// request. Default: false.
+	Waf bool
+	// SkipAlarms leaves the API's alarms out: an emulator has no metrics of an API to alarm on. Default: false.
+	SkipAlarms bool
 	// AccountHasLogRole says that the account's API Gateway already has its role
 	// for writing logs (AWS::ApiGateway::Account, one per account and region), so
 	// that the stack leaves it alone. Default: false, the stack makes it.

@@ -72,3 +72,19 @@ func TestLocalNamesTheVariableThatIsWrong(t *testing.T) {
 		assert.ErrorContains(t, err, variable)
 	}
 }
+
+func TestTheFirewallStandsInProdAndInItsRehearsal(t *testing.T) {
+	for name, waf := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true} {
+		env, err := EnvironmentNamed(name, nothing)
+		require.NoError(t, err)
+		assert.Equal(t, waf, env.API.Waf, name)
+	}
+}
+
+func TestOnlyTheEmulatorGoesWithoutTheAPIsAlarms(t *testing.T) {
+	for _, name := range EnvironmentNames() {
+		env, err := EnvironmentNamed(name, nothing)
+		require.NoError(t, err)
+		assert.Equal(t, name == "local", env.API.SkipAlarms, name)
+	}
+}

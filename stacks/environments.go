@@ -49,7 +49,7 @@ func prod() Environment {
 		AvailabilityZones: []string{"eu-west-1a", "eu-west-1b"},
 		Architecture:      ARM64,
 		LogRetention:      awslogs.RetentionDays_ONE_YEAR,
-		API:               API{Auth: ingest.AuthIAM, RateLimit: 1000, BurstLimit: 2000},
+		API:               API{Auth: ingest.AuthIAM, RateLimit: 1000, BurstLimit: 2000, Waf: true},
 		Stream:            Stream{RetentionHours: 7 * 24},
 		Delivery:          Delivery{BufferSeconds: 300, BufferMiB: 64},
 		Database:          Database{InstanceType: "m7g.large", MultiAz: true, StorageGiB: 100, BackupDays: 35, Port: 5433},
@@ -87,6 +87,8 @@ func local(getenv func(string) string) (Environment, error) {
 	e.Architecture = Architecture(runtime.GOARCH)
 	// The demo posts as fast as one client can.
 	e.API.RateLimit, e.API.BurstLimit = 10_000, 5_000
+	// The emulator rejects a template with an alarm on metric math, as that on a drop of requests is.
+	e.API.SkipAlarms = true
 	e.Stream.Shards = 2
 	// The emulator hangs on the serverless-repo application that rotates.
 	e.Database.SkipRotation = true

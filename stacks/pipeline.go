@@ -10,6 +10,9 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/load"
 )
 
+// HealthPath answers whoever asks whether the API stands.
+const HealthPath = "/health"
+
 // Pipeline is what every deploy may change: the API, the delivery to the lake
 // and the loader, each an arrow between what [Foundation] holds.
 type Pipeline struct {
@@ -24,11 +27,18 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 	stack := newStack(scope, env, "Pipeline", false)
 	source := foundation.Core.Stream
 
+	var waf *ingest.Waf
+	if env.API.Waf {
+		waf = &ingest.Waf{}
+	}
 	api := ingest.NewIngestApi(stack, "Ingest", &ingest.IngestApiProps{
 		Stream:        source,
+		HealthPath:    HealthPath,
 		Auth:          env.API.Auth,
+		Waf:           waf,
 		RateLimit:     env.API.RateLimit,
 		BurstLimit:    env.API.BurstLimit,
+		SkipAlarms:    env.API.SkipAlarms,
 		SkipAccount:   env.API.AccountHasLogRole,
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),

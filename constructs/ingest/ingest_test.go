@@ -5,10 +5,17 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
@@ -66,34 +73,95 @@ func TestTemplates(t *testing.T) {
 	})
 	t.Run("everything", func(t *testing.T) {
 		stack := cdktest.NewStack()
-		ingest.NewIngestApi(stack, "Ingest", &ingest.IngestApiProps{
-			Stream: awskinesis.NewStream(stack, jsii.String("Stream"), &awskinesis.StreamProps{
-				Encryption:    awskinesis.StreamEncryption_KMS,
-				EncryptionKey: awskms.NewKey(stack, jsii.String("Key"), nil),
-			}),
-			Auth:          ingest.AuthAPIKey,
-			RateLimit:     50,
-			BurstLimit:    75,
-			LogRetention:  awslogs.RetentionDays_ONE_YEAR,
-			RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-			SkipAccount:   true,
-		})
+		ingest.NewIngestApi(stack, "Ingest", everything(stack))
 		cdktest.Golden(t, stack, "everything")
+	})
+	t.Run("bring-your-own", func(t *testing.T) {
+		stack := cdktest.NewStack()
+		ingest.NewIngestApi(stack, "Ingest", bringYourOwn(stack))
+		cdktest.Golden(t, stack, "bring-your-own")
 	})
 }
 
-func TestInvalidPropsAreReportedAllAtOnce(t *testing.T) {
-	props := &ingest.IngestApiProps{Auth: 7, RateLimit: -1, BurstLimit: -2}
-
-	err := props.Validate()
-
-	require.Error(t, err)
-	for _, want := range []string{"stream is required", "auth must be AuthIAM or AuthAPIKey, got 7", "got -1", "got -2"} {
-		assert.ErrorContains(t, err, want)
+// everything is all that can be on at once.
+func everything(stack awscdk.Stack) *ingest.IngestApiProps {
+	clicks := awskinesis.NewStream(stack, jsii.String("Clicks"), &awskinesis.StreamProps{
+		Encryption:    awskinesis.StreamEncryption_KMS,
+		EncryptionKey: awskms.NewKey(stack, jsii.String("Key"), nil),
+	})
+	return &ingest.IngestApiProps{
+		Routes: []ingest.Route{
+			{
+				Path: "/clicks", BatchPath: "/many-clicks", Stream: clicks,
+				PartitionKey:    ingest.KeySource{JSONPath: "$.user.id", Header: "x-user"},
+				ExplicitHashKey: ingest.KeySource{Header: "x-hash"},
+				Schema:          map[string]any{"type": "object", "required": []string{"user"}},
+				RateLimit:       5, BurstLimit: 7,
+			},
+			{Path: "/readings", SkipBatch: true, Stream: theirStream(stack, "readings")},
+		},
+		HealthPath: "/health",
+		Auth:       ingest.AuthAPIKey,
+		Clients: []ingest.Client{
+			{Name: "Default"},
+			{Name: "acme", RateLimit: 2, BurstLimit: 4, Quota: 1000, QuotaPeriod: awsapigateway.Period_WEEK},
+		},
+		Policy: anyone(),
+		Domain: &awsapigateway.DomainNameOptions{
+			DomainName:  jsii.String("events.example.com"),
+			Certificate: certificate(stack),
+			Mtls: &awsapigateway.MTLSConfig{
+				Bucket: awss3.Bucket_FromBucketName(stack, jsii.String("Trust"), jsii.String("trust")), Key: jsii.String("clients.pem"),
+			},
+		},
+		Waf:       &ingest.Waf{RateLimit: 1000, MaxBodySize: awscdk.Size_Mebibytes(jsii.Number(1))},
+		RateLimit: 50, BurstLimit: 75,
+		Cors:               &awsapigateway.CorsOptions{AllowOrigins: jsii.Strings("https://app.example.com")},
+		MinCompressionSize: awscdk.Size_Kibibytes(jsii.Number(1)),
+		AlarmActions:       []awscloudwatch.IAlarmAction{awscloudwatchactions.NewSnsAction(awssns.NewTopic(stack, jsii.String("Topic"), nil))},
+		LogRetention:       awslogs.RetentionDays_ONE_YEAR,
+		RemovalPolicy:      awscdk.RemovalPolicy_DESTROY,
+		SkipAccount:        true,
 	}
-	message := cdktest.Panics(t, func() { ingest.NewIngestApi(cdktest.NewStack(), "Ingest", props) })
-	assert.Equal(t, "ingest: "+err.Error(), message)
-	assert.Contains(t, cdktest.Panics(t, func() { ingest.NewIngestApi(cdktest.NewStack(), "Ingest", nil) }), "ingest: stream is required")
+}
+
+// bringYourOwn is an API of which all that can be is someone else's.
+func bringYourOwn(stack awscdk.Stack) *ingest.IngestApiProps {
+	return &ingest.IngestApiProps{
+		Stream:       theirStream(stack, "events"),
+		Auth:         ingest.AuthAuthorizer,
+		Authorizer:   theirAuthorizer(stack),
+		Policy:       anyone(),
+		Endpoint:     privateEndpoint(stack),
+		AlarmActions: []awscloudwatch.IAlarmAction{awscloudwatchactions.NewSnsAction(awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String("arn:aws:sns:eu-west-1:111122223333:oncall")))},
+		SkipTracing:  true,
+		SkipAccount:  true,
+	}
+}
+
+func anyone() awsiam.PolicyDocument {
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+			Actions:    jsii.Strings("execute-api:Invoke"),
+			Resources:  jsii.Strings("execute-api:/*"),
+		}),
+	}})
+}
+
+func certificate(stack awscdk.Stack) awscertificatemanager.ICertificate {
+	return awscertificatemanager.Certificate_FromCertificateArn(stack, jsii.String("Certificate"), jsii.String("arn:aws:acm:eu-west-1:111122223333:certificate/1"))
+}
+
+func privateEndpoint(stack awscdk.Stack) *awsapigateway.EndpointConfiguration {
+	return &awsapigateway.EndpointConfiguration{
+		Types: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_PRIVATE},
+		VpcEndpoints: &[]awsec2.IVpcEndpoint{
+			awsec2.InterfaceVpcEndpoint_FromInterfaceVpcEndpointAttributes(stack, jsii.String("VpcEndpoint"), &awsec2.InterfaceVpcEndpointAttributes{
+				VpcEndpointId: jsii.String("vpce-1"), Port: jsii.Number(443),
+			}),
+		},
+	}
 }
 
 func TestPropsAreNotChanged(t *testing.T) {
@@ -132,6 +200,29 @@ func TestTheRoleCanWriteToTheStreamAndNothingElse(t *testing.T) {
 		assert.Equal(t, "kms:GenerateDataKey", statements[1].Action)
 		assert.Equal(t, stack.Resolve(stream.EncryptionKey().KeyArn()), statements[1].Resource)
 	})
+	t.Run("two routes to one stream, and a stream of the same key", func(t *testing.T) {
+		stack := cdktest.NewStack()
+		key := awskms.NewKey(stack, jsii.String("Key"), nil)
+		encrypted := func(id string) awskinesis.IStream {
+			return awskinesis.NewStream(stack, &id, &awskinesis.StreamProps{Encryption: awskinesis.StreamEncryption_KMS, EncryptionKey: key})
+		}
+		one, two := encrypted("One"), encrypted("Two")
+		ingest.NewIngestApi(stack, "Ingest", &ingest.IngestApiProps{Stream: one, SkipAccount: true, Routes: []ingest.Route{
+			{Path: "/a"}, {Path: "/b"}, {Path: "/c", Stream: two},
+		}})
+
+		var kinesis, kms []any
+		for _, statement := range only[policy](t, stack, "AWS::IAM::Policy").Properties.PolicyDocument.Statement {
+			if statement.Action == "kms:GenerateDataKey" {
+				kms = append(kms, statement.Resource)
+				continue
+			}
+			assert.Equal(t, []any{"kinesis:PutRecord", "kinesis:PutRecords"}, statement.Action)
+			kinesis = append(kinesis, statement.Resource)
+		}
+		assert.ElementsMatch(t, []any{stack.Resolve(one.StreamArn()), stack.Resolve(two.StreamArn())}, kinesis)
+		assert.Equal(t, []any{stack.Resolve(key.KeyArn())}, kms)
+	})
 	t.Run("a stream without a key of its own", func(t *testing.T) {
 		stack, _ := newAPI(ingest.IngestApiProps{SkipAccount: true})
 
@@ -142,8 +233,8 @@ func TestTheRoleCanWriteToTheStreamAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestAGranteeMayPostToBothRoutes(t *testing.T) {
-	stack, api := newAPI(ingest.IngestApiProps{SkipAccount: true})
+func TestAGranteeMayPostToEveryRoute(t *testing.T) {
+	stack, api := newAPI(ingest.IngestApiProps{SkipAccount: true, Routes: []ingest.Route{{Path: "/clicks"}, {Path: "/readings", SkipBatch: true}}})
 	user := awsiam.NewUser(stack, jsii.String("Client"), nil)
 
 	api.GrantPost(user).AssertSuccess()
@@ -151,8 +242,10 @@ func TestAGranteeMayPostToBothRoutes(t *testing.T) {
 	text, err := json.Marshal(find[policy](t, stack, "AWS::IAM::Policy"))
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"Action":"execute-api:Invoke"`)
-	assert.Contains(t, string(text), `"/live/POST/events"`)
-	assert.Contains(t, string(text), `"/live/POST/events/batch"`)
+	for _, path := range []string{"/clicks", "/clicks/batch", "/readings"} {
+		assert.Contains(t, string(text), `"/live/POST`+path+`"`)
+	}
+	assert.NotContains(t, string(text), "/live/POST/readings/batch")
 }
 
 type deletable struct {

@@ -11,19 +11,28 @@ import (
 
 // accessLogFormat is one line of JSON. A variable without a value is logged as a
 // bare dash, hence every value stands in quotes; and none of them can hold a quote,
-// hence error is the type of the gateway response and not its message.
+// hence error is the type of the gateway response and not its message, and what an
+// authorizer or the integration said of its trouble is in the execution log only.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 const accessLogFormat = `{"request_id":"$context.requestId",` +
 	`"extended_request_id":"$context.extendedRequestId",` +
+	`"trace_id":"$context.xrayTraceId",` +
 	`"time":"$context.requestTimeEpoch",` +
 	`"ip":"$context.identity.sourceIp",` +
 	`"api_key_id":"$context.identity.apiKeyId",` +
 	`"caller":"$context.identity.userArn",` +
+	`"subject":"$context.authorizer.claims.sub",` +
 	`"method":"$context.httpMethod",` +
 	`"path":"$context.resourcePath",` +
 	`"status":"$context.status",` +
 	`"error":"$context.error.responseType",` +
 	`"latency_ms":"$context.responseLatency",` +
 	`"response_bytes":"$context.responseLength",` +
+	`"waf_status":"$context.waf.status",` +
+	`"waf_latency_ms":"$context.waf.latency",` +
+	`"waf_response":"$context.wafResponseCode",` +
+	`"authorizer_status":"$context.authorizer.status",` +
+	`"authorizer_latency_ms":"$context.authorizer.latency",` +
 	`"integration_status":"$context.integration.status",` +
 	`"integration_latency_ms":"$context.integration.latency",` +
 	`"integration_request_id":"$context.integration.requestId"}`

@@ -13,40 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/constructs/ingest/corpus"
 	"github.com/millrace-cdk/millrace/local/gateway/vtl"
 )
 
 const requestID = "0c5b1c9e-6a54-4c0e-9d0e-3f6f1f6f7a11"
 
-// corpus is JSON objects that break a template which splices what a client sent,
-// or an engine that reads JSON by JavaScript's rules.
-var corpus = []string{
-	`{"event_id":"us7000abcd","event_type":"earthquake","occurred_at":1700000000000,"properties":{"mag":6.1}}`,
-	" {\n\t\"spaces\" :  [ 1 , 2 ] ,\r\n \"kept\":true }\n",
-	`{"quotes":"a\"b","backslash":"a\\b","slash":"a\/b","apostrophe":"it's"}`,
-	`{"newlines":"a\nb\r\nc","tab":"\t","control":"\u0000\u001f"}`,
-	`{"dollar":"$input.body $context.requestId ${x} $!{y}","hash":"# ## #* *# #[[ ]]#"}`,
-	`{"vtl":"#set($x = 1)#if(true)#end #foreach($i in [1..9])$i#end #stop #include('x') #parse('y')"}`,
-	`{"#set($a = 1)":"$a","$input.json('$')":"#end","a\"b":"\"}","#end":"#else"}`,
-	`{"breakout":"\"}","more":"\"},{\"Data\":\"eA==\",\"PartitionKey\":\"z\"}]}","k":"k\",\"ExplicitHashKey\":\"0"}`,
-	"{\"separators\":\"\u2028\u2029\",\"escaped\":\"\\u2028\\u2029\"}",
-	`{"unicode":"Zürich 東京 🌍","escaped":"Z\u00fcrich \ud83c\udf0d"}`,
-	`{"big":9007199254740993,"bigger":123456789012345678901234567890,"negative":-9007199254740993}`,
-	`{"decimal":1.10,"tiny":1e-7,"huge":1E+400,"zero":-0.0,"exact":0.1,"digits":3.14159265358979323846264338327950288}`,
-	`{"null":null,"nested":{"null":null,"list":[null,[null,{}],{"a":{"b":null}}]},"empty":{},"none":[]}`,
-	`{"":"","empty":""," ":" "}`,
-	`{"":{"":{"":[]}}}`,
-	`{"true":true,"false":false}`,
-	`{"a.b":1,"a[0]":2,"a'b":3,"*":4,"..":5,"@":6,"length":7,"__proto__":8,"constructor":9,"events":[{"x":1}]}`,
-	`{"PartitionKey":"mine","Data":"eA==","StreamName":"other","StreamARN":"arn:aws:kinesis:eu-west-1:1:stream/other"}`,
-	`{"html":"<script>&amp;</script>","percent":"%7B%22"}`,
-	`{"deep":` + strings.Repeat(`[{"a":`, 40) + `1` + strings.Repeat(`}]`, 40) + `}`,
-	`{"long":"` + strings.Repeat(`$#\"`, 20_000) + `"}`,
-}
-
 type record struct {
-	Data         []byte // encoding/json reads base64
-	PartitionKey string
+	Data            []byte // encoding/json reads base64
+	PartitionKey    string
+	ExplicitHashKey string
 }
 
 type putRecord struct {
@@ -108,19 +84,22 @@ type api struct {
 	methods map[string]method
 }
 
-func newRenderedAPI(t *testing.T) api {
+func newRenderedAPI(t *testing.T, route ingest.Route) api {
 	t.Helper()
 	engine, err := vtl.New(t.Context(), vtl.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
-	stack, _ := newAPI(ingest.IngestApiProps{})
+	route.Path = "/events"
+	stack, _ := newAPI(ingest.IngestApiProps{Routes: []ingest.Route{route}})
 	return api{engine, methods(t, stack)}
 }
 
-func (a api) render(t *testing.T, template string, body []byte) vtl.Result {
+func (a api) render(t *testing.T, template string, body []byte, headers map[string]string) vtl.Result {
 	t.Helper()
 	result, err := a.engine.Render(t.Context(), vtl.Request{
-		Name: t.Name(), Template: template, Body: body,
+		Name: t.Name(), Template: template, Body: body, Headers: headers,
+		// A parameter of a key's header's name must not pass for the header.
+		Query: map[string]string{"X-Device": "of the query"}, Path: map[string]string{"X-Device": "of the path"},
 		Context: map[string]any{"requestId": requestID},
 	})
 	require.NoError(t, err)
@@ -128,9 +107,17 @@ func (a api) render(t *testing.T, template string, body []byte) vtl.Result {
 }
 
 // request is what Kinesis gets for a client's body.
-func (a api) request(t *testing.T, action string, body []byte) string {
+func (a api) request(t *testing.T, action string, body []byte, headers map[string]string) string {
 	t.Helper()
-	return a.render(t, a.methods[action].Properties.Integration.RequestTemplates["application/json"], body).Text
+	return a.render(t, a.methods[action].Properties.Integration.RequestTemplates["application/json"], body, headers).Text
+}
+
+// records are those that Kinesis gets for an event, by each route.
+func (a api) records(t *testing.T, event string, headers map[string]string) (single, batched record) {
+	t.Helper()
+	batch := decode[putRecords](t, a.request(t, "PutRecords", []byte(`{"events":[{"first":true},`+event+`]}`), headers))
+	require.Len(t, batch.Records, 2)
+	return decode[putRecord](t, a.request(t, "PutRecord", []byte(event), headers)).record, batch.Records[1]
 }
 
 // answer is what a client gets for Kinesis's status and body.
@@ -138,7 +125,7 @@ func (a api) answer(t *testing.T, action, status, body string) (string, map[stri
 	t.Helper()
 	m := a.methods[action].Properties
 	response := selected(t, m.Integration.IntegrationResponses, status)
-	result := a.render(t, response.ResponseTemplates["application/json"], []byte(body))
+	result := a.render(t, response.ResponseTemplates["application/json"], []byte(body), nil)
 
 	headers := map[string]string{}
 	for parameter, value := range response.ResponseParameters {
@@ -154,34 +141,38 @@ func (a api) answer(t *testing.T, action, status, body string) (string, map[stri
 }
 
 func TestASingleEventIsStoredByteForByte(t *testing.T) {
-	a := newRenderedAPI(t)
-	for i, event := range corpus {
-		got := decode[putRecord](t, a.request(t, "PutRecord", []byte(event)))
-		assert.Equal(t, "events", got.StreamName, "event %d", i)
-		assert.Equal(t, event, string(got.Data), "event %d", i)
-		assert.Equal(t, requestID, got.PartitionKey, "event %d", i)
+	a := newRenderedAPI(t, ingest.Route{})
+	for _, event := range corpus.Events() {
+		got := decode[putRecord](t, a.request(t, "PutRecord", []byte(event.Body), nil))
+		assert.Equal(t, "events", got.StreamName, event.Name)
+		assert.Equal(t, event.Body, string(got.Data), event.Name)
+		assert.Equal(t, requestID, got.PartitionKey, event.Name)
 	}
 }
 
 func TestABatchIsStoredValueForValue(t *testing.T) {
-	a := newRenderedAPI(t)
-	batch := `{"events":[` + strings.Join(corpus, ",") + `]}`
+	a := newRenderedAPI(t, ingest.Route{})
+	events := corpus.Events()
+	bodies := make([]string, len(events))
+	for i, event := range events {
+		bodies[i] = event.Body
+	}
 
-	got := decode[putRecords](t, a.request(t, "PutRecords", []byte(batch)))
+	got := decode[putRecords](t, a.request(t, "PutRecords", []byte(`{"events":[`+strings.Join(bodies, ",")+`]}`), nil))
 
 	assert.Equal(t, "events", got.StreamName)
-	require.Len(t, got.Records, len(corpus))
-	for i, event := range corpus {
-		assert.Equal(t, values(t, []byte(event)), values(t, got.Records[i].Data), "event %d", i)
+	require.Len(t, got.Records, len(events))
+	for i, event := range events {
+		assert.Equal(t, values(t, []byte(event.Body)), values(t, got.Records[i].Data), event.Name)
 	}
 }
 
 func TestABatchSpreadsOverTheShards(t *testing.T) {
-	a := newRenderedAPI(t)
+	a := newRenderedAPI(t, ingest.Route{})
 	for _, size := range []int{1, 2, 500} {
 		batch := `{"events":[` + strings.TrimSuffix(strings.Repeat(`{"a":1},`, size), ",") + `]}`
 
-		got := decode[putRecords](t, a.request(t, "PutRecords", []byte(batch)))
+		got := decode[putRecords](t, a.request(t, "PutRecords", []byte(batch), nil))
 
 		require.Len(t, got.Records, size)
 		keys := map[string]bool{}
@@ -195,7 +186,7 @@ func TestABatchSpreadsOverTheShards(t *testing.T) {
 }
 
 func TestAnAcceptedEventIsToldSo(t *testing.T) {
-	a := newRenderedAPI(t)
+	a := newRenderedAPI(t, ingest.Route{})
 	status, headers, body := a.answer(t, "PutRecord", "200", `{"SequenceNumber":"1","ShardId":"shardId-000000000000","EncryptionType":"KMS"}`)
 	assert.Equal(t, "202", status)
 	assert.Equal(t, map[string]string{"Content-Type": "application/json"}, headers)
@@ -210,7 +201,7 @@ const (
 )
 
 func TestABatchIsToldOfEachEvent(t *testing.T) {
-	a := newRenderedAPI(t)
+	a := newRenderedAPI(t, ingest.Route{})
 	const id = `"request_id":"` + requestID + `"`
 	for name, c := range map[string]struct {
 		records, status, body, retryAfter string
@@ -238,7 +229,7 @@ func TestABatchIsToldOfEachEvent(t *testing.T) {
 }
 
 func TestABatchOf500IsToldOfEachEvent(t *testing.T) {
-	a := newRenderedAPI(t)
+	a := newRenderedAPI(t, ingest.Route{})
 	records := strings.Repeat(stored+","+slowed+",", 250)
 	status, _, body := a.answer(t, "PutRecords", "200", `{"FailedRecordCount":250,"Records":[`+strings.TrimSuffix(records, ",")+`]}`)
 
@@ -258,7 +249,7 @@ func TestABatchOf500IsToldOfEachEvent(t *testing.T) {
 }
 
 func TestAnErrorOfKinesisIsTold(t *testing.T) {
-	a := newRenderedAPI(t)
+	a := newRenderedAPI(t, ingest.Route{})
 	const message = "arn:aws:kinesis:eu-west-1:111122223333:stream/events"
 	for _, c := range []struct{ backend, body, status, code, retryAfter string }{
 		{"400", `{"__type":"ProvisionedThroughputExceededException","message":"` + message + `"}`, "429", "throttled", "1"},

@@ -1,33 +1,90 @@
 package ingest
 
 import (
-	"embed"
-	"path"
+	"cmp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/jsii-runtime-go"
 )
 
-const (
-	eventPath = "/events"
-	batchPath = "/events/batch"
+// call is a method that takes events: a route's for one event, or its for batches.
+type call struct {
+	Route
+	batch bool
+}
 
-	// maxBatch is how many records PutRecords takes.
-	// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
-	maxBatch = 500
-)
+// path is where events are posted.
+func (c call) path() string {
+	if c.batch {
+		return c.BatchPath
+	}
+	return c.Path
+}
 
-//go:embed templates/*.vtl
-var templates embed.FS
+// action is what is called of Kinesis.
+func (c call) action() string {
+	if c.batch {
+		return "PutRecords"
+	}
+	return "PutRecord"
+}
 
-// route is one method of the API and what it calls.
-type route struct {
-	path     string
-	action   string // of Kinesis
-	request  string // mapping template of the integration request
-	accepted string // mapping template of the integration response to 2xx
-	body     *awsapigateway.JsonSchema
+func (r Route) batchPath() string { return cmp.Or(r.BatchPath, r.Path+"/batch") }
+
+// calls are all methods that take events, in the order of their routes.
+func (p *IngestApiProps) calls() []call {
+	var all []call
+	for _, r := range p.Routes {
+		all = append(all, call{Route: r})
+		if !r.SkipBatch {
+			all = append(all, call{Route: r, batch: true})
+		}
+	}
+	return all
+}
+
+// paths are where events are posted.
+func (p *IngestApiProps) paths() []string {
+	var all []string
+	for _, c := range p.calls() {
+		all = append(all, c.path())
+	}
+	return all
+}
+
+// streams are the streams that events are written to, each once.
+func (p *IngestApiProps) streams() []awskinesis.IStream {
+	var all []awskinesis.IStream
+	seen := map[string]bool{}
+	for _, r := range p.Routes {
+		if arn := *r.Stream.StreamArn(); !seen[arn] {
+			seen[arn] = true
+			all = append(all, r.Stream)
+		}
+	}
+	return all
+}
+
+// methodThrottles are the limits of those routes that do not have the API's, for
+// the stage's MethodOptions. Logs and metrics stand in each entry, since CDK writes it
+// by itself: what an entry leaves out is off for its method.
+func (p *IngestApiProps) methodThrottles() *map[string]*awsapigateway.MethodDeploymentOptions {
+	options := map[string]*awsapigateway.MethodDeploymentOptions{}
+	for _, c := range p.calls() {
+		if c.RateLimit == p.RateLimit && c.BurstLimit == p.BurstLimit {
+			continue
+		}
+		options[c.path()+"/POST"] = &awsapigateway.MethodDeploymentOptions{
+			ThrottlingRateLimit:  jsii.Number(c.RateLimit),
+			ThrottlingBurstLimit: jsii.Number(c.BurstLimit),
+			MetricsEnabled:       jsii.Bool(true),
+			LoggingLevel:         awsapigateway.MethodLoggingLevel_ERROR,
+			DataTraceEnabled:     jsii.Bool(false),
+		}
+	}
+	return &options
 }
 
 func (a *IngestApi) addRoutes(p IngestApiProps) {
@@ -35,23 +92,19 @@ func (a *IngestApi) addRoutes(p IngestApiProps) {
 		ValidateRequestBody:       jsii.Bool(true),
 		ValidateRequestParameters: jsii.Bool(true),
 	})
-	a.addRoute(p, validator, route{
-		path: eventPath, action: "PutRecord",
-		request: "event.request.vtl", accepted: "event.accepted.vtl",
-		body: eventSchema(),
-	})
-	a.addRoute(p, validator, route{
-		path: batchPath, action: "PutRecords",
-		request: "batch.request.vtl", accepted: "batch.accepted.vtl",
-		body: batchSchema(),
-	})
+	for _, c := range p.calls() {
+		a.addCall(p, validator, c)
+	}
+	if p.HealthPath != "" {
+		a.addHealth(p)
+	}
 }
 
-func (a *IngestApi) addRoute(p IngestApiProps, validator awsapigateway.IRequestValidator, r route) {
-	responses := responses(r)
+func (a *IngestApi) addCall(p IngestApiProps, validator awsapigateway.IRequestValidator, c call) {
+	answers := answers(c)
 	integration := awsapigateway.NewAwsIntegration(&awsapigateway.AwsIntegrationProps{
 		Service:               jsii.String("kinesis"),
-		Action:                &r.action,
+		Action:                jsii.String(c.action()),
 		IntegrationHttpMethod: jsii.String("POST"),
 		Options: &awsapigateway.IntegrationOptions{
 			CredentialsRole: a.Role,
@@ -60,74 +113,33 @@ func (a *IngestApi) addRoute(p IngestApiProps, validator awsapigateway.IRequestV
 			RequestParameters: &map[string]*string{
 				"integration.request.header.Content-Type": jsii.String("'application/x-amz-json-1.1'"),
 			},
-			RequestTemplates: &map[string]*string{
-				"application/json": jsii.String(template(r.request, map[string]string{"STREAM_NAME": *p.Stream.StreamName()})),
-			},
-			IntegrationResponses: integrationResponses(responses),
+			RequestTemplates:     &map[string]*string{"application/json": jsii.String(c.request())},
+			IntegrationResponses: p.integrationResponses(answers),
 		},
 	})
 	options := &awsapigateway.MethodOptions{
-		AuthorizationType: awsapigateway.AuthorizationType_IAM,
-		RequestValidator:  validator,
-		RequestModels: &map[string]awsapigateway.IModel{
-			"application/json": a.RestApi.AddModel(jsii.String(r.action+"Model"), &awsapigateway.ModelOptions{
-				ContentType: jsii.String("application/json"),
-				Schema:      r.body,
-			}),
-		},
-		MethodResponses: methodResponses(responses),
+		RequestValidator: validator,
+		RequestModels:    &map[string]awsapigateway.IModel{"application/json": a.model(c)},
+		MethodResponses:  p.methodResponses(answers),
 	}
-	if p.Auth == AuthAPIKey {
-		options.AuthorizationType = awsapigateway.AuthorizationType_NONE
-		options.ApiKeyRequired = jsii.Bool(true)
-	}
-	a.RestApi.Root().ResourceForPath(&r.path).AddMethod(jsii.String("POST"), integration, options)
-}
-
-// eventSchema is any JSON object with a member: the members that millrace knows are
-// all optional and the rest is the client's. An empty object is no event; to refuse
-// it is also to refuse an empty body, which API Gateway takes as {}.
-func eventSchema() *awsapigateway.JsonSchema {
-	return &awsapigateway.JsonSchema{
-		Schema:        awsapigateway.JsonSchemaVersion_DRAFT4,
-		Title:         jsii.String("One event"),
-		Type:          awsapigateway.JsonSchemaType_OBJECT,
-		MinProperties: jsii.Number(1),
+	a.authorize(p, options)
+	resource := a.RestApi.Root().ResourceForPath(jsii.String(c.path()))
+	resource.AddMethod(jsii.String("POST"), integration, options)
+	if p.Cors != nil {
+		resource.AddCorsPreflight(p.preflight(c))
 	}
 }
 
-// batchSchema takes no member beside events, since it would be dropped silently.
-func batchSchema() *awsapigateway.JsonSchema {
-	return &awsapigateway.JsonSchema{
-		Schema:               awsapigateway.JsonSchemaVersion_DRAFT4,
-		Title:                jsii.String("A batch of events"),
-		Type:                 awsapigateway.JsonSchemaType_OBJECT,
-		AdditionalProperties: jsii.Bool(false),
-		Required:             jsii.Strings("events"),
-		Properties: &map[string]*awsapigateway.JsonSchema{
-			"events": {
-				Type:     awsapigateway.JsonSchemaType_ARRAY,
-				MinItems: jsii.Number(1),
-				MaxItems: jsii.Number(maxBatch),
-				Items: &awsapigateway.JsonSchema{
-					Type:          awsapigateway.JsonSchemaType_OBJECT,
-					MinProperties: jsii.Number(1),
-				},
-			},
-		},
-	}
-}
-
-// template returns the mapping template of that name, with the text of each
-// {{PLACEHOLDER}} put in.
-func template(name string, texts map[string]string) string {
-	text, err := templates.ReadFile(path.Join("templates", name))
-	if err != nil {
-		panic(err) // the binary was built without the file: our own bug
-	}
-	filled := string(text)
-	for placeholder, text := range texts {
-		filled = strings.ReplaceAll(filled, "{{"+placeholder+"}}", text)
-	}
-	return filled
+// model is the schema of a call's body. Its id is of the call's path alone, so it stays
+// what it is when routes come and go; a colon is in no path, hence no two have one id.
+func (a *IngestApi) model(c call) awsapigateway.IModel {
+	model := a.RestApi.AddModel(jsii.String("Model"+strings.ReplaceAll(c.path(), "/", ":")), &awsapigateway.ModelOptions{
+		ContentType: jsii.String("application/json"),
+		Schema:      &awsapigateway.JsonSchema{Type: awsapigateway.JsonSchemaType_OBJECT},
+	})
+	// CDK's JsonSchema has not all that a schema may have; and a deployment must change with its models.
+	schema := c.schema()
+	model.Node().DefaultChild().(awsapigateway.CfnModel).SetSchema(schema)
+	a.RestApi.LatestDeployment().AddToLogicalId(schema)
+	return model
 }

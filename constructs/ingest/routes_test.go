@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ import (
 type method struct {
 	Properties struct {
 		HttpMethod         string
+		ResourceId         struct{ Ref string }
 		AuthorizationType  string
 		ApiKeyRequired     bool
 		RequestModels      map[string]any
@@ -47,18 +49,43 @@ type integrationResponse struct {
 	ResponseTemplates  map[string]string
 }
 
-// methods returns the deployed methods by the Kinesis action that they call.
+// methods returns the deployed POST methods of an API with one route by the Kinesis action that they call.
 func methods(t *testing.T, stack awscdk.Stack) map[string]method {
 	t.Helper()
 	byAction := map[string]method{}
-	for _, m := range find[method](t, stack, "AWS::ApiGateway::Method") {
+	for name, m := range methodsByPath(t, stack) {
+		if !strings.HasPrefix(name, "POST ") {
+			continue
+		}
 		uri, err := json.Marshal(m.Properties.Integration.Uri)
 		require.NoError(t, err)
 		found := regexp.MustCompile(`:kinesis:action/(\w+)"`).FindStringSubmatch(string(uri))
 		require.NotNil(t, found, "%s is not an action of Kinesis", uri)
+		require.NotContains(t, byAction, found[1])
 		byAction[found[1]] = m
 	}
 	return byAction
+}
+
+// methodsByPath returns all deployed methods, such as "POST /events".
+func methodsByPath(t *testing.T, stack awscdk.Stack) map[string]method {
+	t.Helper()
+	type resource struct {
+		Properties struct {
+			PathPart string
+			ParentId struct{ Ref string }
+		}
+	}
+	resources := find[resource](t, stack, "AWS::ApiGateway::Resource")
+	byPath := map[string]method{}
+	for _, m := range find[method](t, stack, "AWS::ApiGateway::Method") {
+		path, id := "", m.Properties.ResourceId.Ref
+		for resources[id].Properties.PathPart != "" {
+			path, id = "/"+resources[id].Properties.PathPart+path, resources[id].Properties.ParentId.Ref
+		}
+		byPath[m.Properties.HttpMethod+" "+path] = m
+	}
+	return byPath
 }
 
 func TestEachRouteCallsKinesisByTheRoleAlone(t *testing.T) {
@@ -91,36 +118,6 @@ func TestNoTemplateHasAPlaceholderLeft(t *testing.T) {
 		for _, r := range m.Properties.Integration.IntegrationResponses {
 			assert.NotContains(t, r.ResponseTemplates["application/json"], "{{")
 		}
-	}
-}
-
-func TestBodyAndParametersAreValidated(t *testing.T) {
-	stack, _ := newAPI(ingest.IngestApiProps{})
-	template := cdktest.Template(stack)
-	template.HasResourceProperties(jsii.String("AWS::ApiGateway::RequestValidator"), map[string]any{
-		"ValidateRequestBody": true, "ValidateRequestParameters": true,
-	})
-	template.HasResourceProperties(jsii.String("AWS::ApiGateway::Model"), map[string]any{
-		"ContentType": "application/json",
-		"Schema": map[string]any{
-			"$schema": "http://json-schema.org/draft-04/schema#", "title": "One event", "type": "object", "minProperties": 1,
-		},
-	})
-	template.HasResourceProperties(jsii.String("AWS::ApiGateway::Model"), map[string]any{
-		"ContentType": "application/json",
-		"Schema": map[string]any{
-			"$schema": "http://json-schema.org/draft-04/schema#", "title": "A batch of events", "type": "object",
-			"required": []any{"events"}, "additionalProperties": false,
-			"properties": map[string]any{"events": map[string]any{
-				"type": "array", "minItems": 1, "maxItems": 500,
-				"items": map[string]any{"type": "object", "minProperties": 1},
-			}},
-		},
-	})
-	for action, m := range methods(t, stack) {
-		assert.NotNil(t, m.Properties.RequestValidatorId, action)
-		assert.Len(t, m.Properties.RequestModels, 1, action)
-		assert.Contains(t, m.Properties.RequestModels, "application/json", action)
 	}
 }
 
@@ -232,5 +229,110 @@ func TestEveryStatusAndHeaderThatIsMappedIsDeclared(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestEachRouteIsAResourceOfItsOwnForItsStream(t *testing.T) {
+	stack := cdktest.NewStack()
+	clicks, views := theirStream(stack, "clicks"), theirStream(stack, "views")
+	ingest.NewIngestApi(stack, "Ingest", &ingest.IngestApiProps{Stream: views, HealthPath: "/health", Routes: []ingest.Route{
+		{Path: "/clicks", Stream: clicks},
+		{Path: "/views", SkipBatch: true},
+		{Path: "/v2/clicks", BatchPath: "/v2/clicks-batch", Stream: clicks},
+	}})
+	deployed := methodsByPath(t, stack)
+	var names []string
+	for name, m := range deployed {
+		names = append(names, name)
+		if name == "GET /health" {
+			continue
+		}
+		stream := map[bool]string{true: "clicks", false: "views"}[strings.Contains(name, "clicks")]
+		assert.Contains(t, m.Properties.Integration.RequestTemplates["application/json"], `"StreamName": "`+stream+`"`, name)
+		uri, err := json.Marshal(m.Properties.Integration.Uri)
+		require.NoError(t, err)
+		assert.Equal(t, strings.Contains(name, "batch"), strings.Contains(string(uri), "action/PutRecords"), name)
+	}
+	assert.ElementsMatch(t, []string{"POST /clicks", "POST /clicks/batch", "POST /views", "POST /v2/clicks", "POST /v2/clicks-batch", "GET /health"}, names)
+	assert.NotContains(t, strings.Join(names, ""), "{", "no part of a path is a parameter")
+
+	var written []string
+	for _, p := range find[policy](t, stack, "AWS::IAM::Policy") {
+		for _, s := range p.Properties.PolicyDocument.Statement {
+			written = append(written, s.Resource.(string))
+		}
+	}
+	assert.ElementsMatch(t, []string{*clicks.StreamArn(), *views.StreamArn()}, written, "one right a stream, and no other")
+}
+
+func TestAGranteeMayPostToEveryRouteAndToNothingElse(t *testing.T) {
+	stack, api := newAPI(ingest.IngestApiProps{HealthPath: "/health", Routes: []ingest.Route{{Path: "/a"}, {Path: "/b", BatchPath: "/bs"}}})
+	api.GrantPost(awsiam.NewUser(stack, jsii.String("Client"), nil)).AssertSuccess()
+	text, err := json.Marshal(find[policy](t, stack, "AWS::IAM::Policy"))
+	require.NoError(t, err)
+	var granted []string
+	for _, match := range regexp.MustCompile(`"(/live/[^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+		granted = append(granted, match[1])
+	}
+	assert.ElementsMatch(t, []string{"/live/POST/a", "/live/POST/a/batch", "/live/POST/b", "/live/POST/bs"}, granted)
+}
+
+func TestTheIdsOfARouteStayWhereOthersComeAndGo(t *testing.T) {
+	ids := func(paths ...string) map[string]bool {
+		var routes []ingest.Route
+		for _, path := range paths {
+			routes = append(routes, ingest.Route{Path: path})
+		}
+		stack, _ := newAPI(ingest.IngestApiProps{Routes: routes})
+		all := map[string]bool{}
+		for _, kind := range []string{"AWS::ApiGateway::Resource", "AWS::ApiGateway::Method", "AWS::ApiGateway::Model", "AWS::ApiGateway::RequestValidator"} {
+			for id := range find[any](t, stack, kind) {
+				all[id] = true
+			}
+		}
+		return all
+	}
+	alone, among := ids("/b"), ids("/a", "/b", "/a-b", "/ab", "/a.b", "/c/b", "/a/b")
+	assert.Subset(t, among, alone)
+	assert.Subset(t, ids("/a/b", "/b", "/a-b", "/ab", "/c/b", "/a.b", "/a"), among)
+	assert.Equal(t, alone, ids("/b"))
+}
+
+func TestHealthIsAnsweredWithoutAStreamOrAProof(t *testing.T) {
+	for _, auth := range []ingest.Auth{ingest.AuthIAM, ingest.AuthAPIKey} {
+		stack, _ := newAPI(ingest.IngestApiProps{HealthPath: "/health", Auth: auth})
+		m := methodsByPath(t, stack)["GET /health"].Properties
+		assert.Equal(t, "NONE", m.AuthorizationType)
+		assert.False(t, m.ApiKeyRequired)
+		assert.Equal(t, "MOCK", m.Integration.Type)
+		assert.Nil(t, m.Integration.Credentials)
+		assert.Equal(t, map[string]string{"application/json": `{"statusCode":200}`}, m.Integration.RequestTemplates)
+		require.Len(t, m.Integration.IntegrationResponses, 1)
+		assert.Equal(t, "200", m.Integration.IntegrationResponses[0].StatusCode)
+		assert.JSONEq(t, `{"status":"ok"}`, m.Integration.IntegrationResponses[0].ResponseTemplates["application/json"])
+	}
+	stack, _ := newAPI(ingest.IngestApiProps{})
+	for name := range methodsByPath(t, stack) {
+		assert.NotContains(t, name, "GET")
+	}
+}
+
+func TestARouteWithLimitsOfItsOwnIsThrottledByThem(t *testing.T) {
+	stack, _ := newAPI(ingest.IngestApiProps{RateLimit: 7, BurstLimit: 9, Routes: []ingest.Route{{Path: "/a", RateLimit: 3}, {Path: "/b"}}})
+	settings, ok := only[deletable](t, stack, "AWS::ApiGateway::Stage").Properties["MethodSettings"].([]any)
+	require.True(t, ok)
+	byPath := map[string]map[string]any{}
+	for _, s := range settings {
+		setting := s.(map[string]any)
+		byPath[setting["HttpMethod"].(string)+" "+setting["ResourcePath"].(string)] = setting
+	}
+	require.Len(t, byPath, 3, "a method that has the API's limits has no settings of its own")
+	for name, rate := range map[string]float64{"* /*": 7, "POST /~1a": 3, "POST /~1a~1batch": 3} {
+		require.Contains(t, byPath, name)
+		assert.InDelta(t, rate, byPath[name]["ThrottlingRateLimit"], 0, name)
+		assert.InDelta(t, 9, byPath[name]["ThrottlingBurstLimit"], 0, name)
+		assert.Equal(t, "ERROR", byPath[name]["LoggingLevel"], name)
+		assert.Equal(t, true, byPath[name]["MetricsEnabled"], name)
+		assert.Equal(t, false, byPath[name]["DataTraceEnabled"], name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,36 @@ func TestTheStageThrottlesMeasuresAndLogsErrorsButNoBodies(t *testing.T) {
 	})
 }
 
+func TestARouteWithLimitsOfItsOwnKeepsItsMetricsAndLogs(t *testing.T) {
+	stack, _ := newAPI(ingest.IngestApiProps{Routes: []ingest.Route{{Path: "/a"}, {Path: "/b", SkipBatch: true, RateLimit: 7, BurstLimit: 9}}})
+	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::ApiGateway::Stage"), map[string]any{
+		"MethodSettings": []any{
+			map[string]any{
+				"HttpMethod": "*", "ResourcePath": "/*",
+				"ThrottlingRateLimit": ingest.DefaultRateLimit, "ThrottlingBurstLimit": ingest.DefaultBurstLimit,
+				"MetricsEnabled": true, "LoggingLevel": "ERROR", "DataTraceEnabled": false,
+			},
+			map[string]any{
+				"HttpMethod": "POST", "ResourcePath": "/~1b",
+				"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9,
+				"MetricsEnabled": true, "LoggingLevel": "ERROR", "DataTraceEnabled": false,
+			},
+		},
+	})
+}
+
+func TestRequestsAreTracedUnlessSkipped(t *testing.T) {
+	for _, skip := range []bool{false, true} {
+		stack, _ := newAPI(ingest.IngestApiProps{SkipTracing: skip})
+		cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::ApiGateway::Stage"), map[string]any{"TracingEnabled": !skip})
+	}
+}
+
+func TestAnswersAreCompressedFromTheSizeAskedFor(t *testing.T) {
+	stack, _ := newAPI(ingest.IngestApiProps{MinCompressionSize: awscdk.Size_Kibibytes(jsii.Number(2))})
+	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::ApiGateway::RestApi"), map[string]any{"MinimumCompressionSize": 2048})
+}
+
 func TestTheDefaultsAreWhatTheirConstantsSay(t *testing.T) {
 	stack, _ := newAPI(ingest.IngestApiProps{})
 	template := cdktest.Template(stack)
@@ -43,15 +74,20 @@ func TestTheDefaultsAreWhatTheirConstantsSay(t *testing.T) {
 		"Properties":     map[string]any{"RetentionInDays": 30},
 	})
 	template.HasResourceProperties(jsii.String("AWS::ApiGateway::RestApi"), map[string]any{
-		"Name":                  "Test/Ingest",
-		"EndpointConfiguration": map[string]any{"Types": []string{"REGIONAL"}},
+		"Name":                      "Test/Ingest",
+		"EndpointConfiguration":     map[string]any{"Types": []string{"REGIONAL"}},
+		"Policy":                    assertions.Match_Absent(),
+		"DisableExecuteApiEndpoint": assertions.Match_Absent(),
+		"MinimumCompressionSize":    assertions.Match_Absent(),
 	})
+	template.ResourceCountIs(jsii.String("AWS::WAFv2::WebACL"), jsii.Number(0))
+	template.ResourceCountIs(jsii.String("AWS::ApiGateway::DomainName"), jsii.Number(0))
 }
 
 func TestEveryLogGroupHasTheRetentionAndRemovalPolicyOfTheProps(t *testing.T) {
-	stack, _ := newAPI(ingest.IngestApiProps{LogRetention: awslogs.RetentionDays_ONE_WEEK, RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
+	stack, _ := newAPI(ingest.IngestApiProps{Waf: &ingest.Waf{}, LogRetention: awslogs.RetentionDays_ONE_WEEK, RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
 	template := cdktest.Template(stack)
-	template.ResourceCountIs(jsii.String("AWS::Logs::LogGroup"), jsii.Number(2))
+	template.ResourceCountIs(jsii.String("AWS::Logs::LogGroup"), jsii.Number(3))
 	template.AllResources(jsii.String("AWS::Logs::LogGroup"), map[string]any{
 		"DeletionPolicy": "Delete",
 		"Properties":     map[string]any{"RetentionInDays": 7},
@@ -96,6 +132,7 @@ func TestAnAccessLogLineIsJSONWhateverItsValuesAndHoldsNoBody(t *testing.T) {
 	for _, variable := range []string{
 		"$context.requestId", "$context.identity.sourceIp", "$context.status", "$context.responseLatency",
 		"$context.integration.status", "$context.integration.latency", "$context.error.responseType", "$context.identity.apiKeyId",
+		"$context.xrayTraceId", "$context.waf.status", "$context.wafResponseCode", "$context.authorizer.status", "$context.authorizer.claims.sub",
 	} {
 		assert.Contains(t, format, `"`+variable+`"`)
 	}
@@ -121,7 +158,9 @@ func TestAChangedTemplateMakesANewDeployment(t *testing.T) {
 	// The stream's name stands in the request templates and in nothing else of the API.
 	same := deploymentID(t, ingest.IngestApiProps{}, "events")
 	assert.Equal(t, same, deploymentID(t, ingest.IngestApiProps{}, "events"), "one source, one id")
-	assert.Equal(t, same, deploymentID(t, ingest.IngestApiProps{RateLimit: 5}, "events"), "a setting of the stage needs no new deployment")
+	assert.Equal(t, same, deploymentID(t, ingest.IngestApiProps{RateLimit: 5, SkipTracing: true}, "events"), "a setting of the stage needs no new deployment")
 	assert.NotEqual(t, same, deploymentID(t, ingest.IngestApiProps{}, "others"))
 	assert.NotEqual(t, same, deploymentID(t, ingest.IngestApiProps{Auth: ingest.AuthAPIKey}, "events"))
+	assert.NotEqual(t, same, deploymentID(t, ingest.IngestApiProps{Policy: anyone()}, "events"), "API Gateway asks for a deployment after a change of the policy")
+	assert.NotEqual(t, same, deploymentID(t, ingest.IngestApiProps{MinCompressionSize: awscdk.Size_Bytes(jsii.Number(0))}, "events"))
 }

@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// exposed are the headers of our answers that a page could not read without leave.
+var exposed = []string{"Retry-After", "x-amzn-RequestId"}
+
+// corsHeaders are in each answer, or a browser would keep it from the page: CDK's preflight
+// sets those of OPTIONS alone.
+func (p *IngestApiProps) corsHeaders() map[string]string {
+	if p.Cors == nil {
+		return nil
+	}
+	origin := *(*p.Cors.AllowOrigins)[0] // the only one, see validateCors
+	expose := slices.Clone(exposed)
+	if p.Cors.ExposeHeaders != nil {
+		for _, header := range *p.Cors.ExposeHeaders {
+			expose = append(expose, *header)
+		}
+	}
+	headers := map[string]string{
+		"Access-Control-Allow-Origin":   origin,
+		"Access-Control-Expose-Headers": strings.Join(expose, ","),
+	}
+	if origin != "*" {
+		headers["Vary"] = "Origin"
+	}
+	if p.Cors.AllowCredentials != nil && *p.Cors.AllowCredentials {
+		headers["Access-Control-Allow-Credentials"] = "true"
+	}
+	return headers
+}
+
+// preflight is p.Cors for a call's OPTIONS: without lists of the user's it allows what the call takes.
+func (p *IngestApiProps) preflight(c call) *awsapigateway.CorsOptions {
+	options := *p.Cors
+	if options.AllowMethods == nil {
+		options.AllowMethods = jsii.Strings("POST")
+	}
+	if options.AllowHeaders == nil {
+		headers := map[string]bool{}
+		for _, source := range []KeySource{c.PartitionKey, c.ExplicitHashKey} {
+			if source.Header != "" {
+				headers[source.Header] = true
+			}
+		}
+		all := append(*awsapigateway.Cors_DEFAULT_HEADERS(), *jsii.Strings(slices.Sorted(maps.Keys(headers))...)...)
+		options.AllowHeaders = &all
+	}
+	return &options
+}
+
+// validateCors asks for one origin: the errors that API Gateway makes by itself have constant
+// headers, so they could name the first of several only.
+func (p *IngestApiProps) validateCors() []error {
+	if p.Cors == nil || p.Cors.AllowOrigins == nil {
+		return nil
+	}
+	var errs []error
+	origins := *p.Cors.AllowOrigins
+	if len(origins) > 1 {
+		errs = append(errs, fmt.Errorf("cors must allow one origin, or \"*\" for all, got %d: API Gateway's own errors can name no other; give each origin an API of its own, or its pages one domain", len(origins)))
+	}
+	for _, origin := range origins {
+		if origin == nil || !originPattern.MatchString(*origin) {
+			errs = append(errs, fmt.Errorf("cors must allow \"*\" or an origin such as https://app.example.com, got %q", text(origin)))
+		}
+	}
+	if p.Cors.ExposeHeaders != nil {
+		for _, header := range *p.Cors.ExposeHeaders {
+			if header == nil || !headerPattern.MatchString(*header) {
+				errs = append(errs, fmt.Errorf("cors must expose headers by name, got %q", text(header)))
+			}
+		}
+	}
+	if p.Cors.AllowCredentials != nil && *p.Cors.AllowCredentials && slices.ContainsFunc(origins, func(o *string) bool { return text(o) == "*" }) {
+		errs = append(errs, errors.New("cors must name its origin where it allows credentials: browsers refuse them with \"*\""))
+	}
+	return errs
+}
+
+// originPattern is of RFC 6454's origins with a host, and *.
+var originPattern = regexp.MustCompile(`^(\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?)$`)
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
