@@ -19,7 +19,7 @@ CDK := node_modules/.bin/cdk
 
 # Packages that synthesize: each links the whole CDK, whose runtime has races of
 # its own. The others are held to the race detector too.
-SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/...
+SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/... ./test/verifyaws/...
 PLAIN_PACKAGES := ./spec/... ./lambdas/... ./local/... ./cmd/... ./docs/...
 
 .PHONY: help
@@ -63,9 +63,10 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -tags lambda.norpc -ldflags "-s -w" -o build/$$name/bootstrap ./lambdas/$$name/cmd; \
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
-snapshots: setup ## rewrites the golden templates and the picture; read the difference
+snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
 	go test ./constructs/... ./test/snapshot/... -update
 	@$(MAKE) --no-print-directory picture
+	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
 picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in
@@ -74,7 +75,7 @@ requirements: preflight ## pins requirements.txt from requirements.in
 
 ## Checks
 
-.PHONY: test race lint bench
+.PHONY: test race fuzz lint bench verify-aws
 test: build/millrace ## every test, the end-to-end one on env=local included
 	go test -shuffle=on -p 4 $(PLAIN_PACKAGES)
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
@@ -82,8 +83,14 @@ test: build/millrace ## every test, the end-to-end one on env=local included
 	go test -count=1 -timeout 20m ./test/demo/...
 race: setup ## the tests that synthesize nothing, under the race detector; needs a C compiler
 	go test -race -shuffle=on $(PLAIN_PACKAGES)
+fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the gateway (SEED=n repeats a run)
+	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; \
+	go test -count=1 -v -timeout 30m -run '^TestNoBodyBreaksOutOfATemplate$$' ./constructs/ingest -fuzzbodies=100000 -fuzzseed=$$seed; \
+	go test -count=1 -v -timeout 10m -run '^TestNoRequestIsAnsweredWithAnErrorOfTheServer$$' ./local/gateway -fuzzrequests=5000 -fuzzseed=$$seed
 bench: setup ## benchmarks, each beside its peer
 	go test -run '^$$' -bench . -benchmem ./lambdas/... ./local/gateway/...
+verify-aws: setup ## asks API Gateway itself what it renders; needs an AWS account, deploys and destroys a throw-away stack
+	@go run ./test/verifyaws
 lint: setup $(GOLANGCI_LINT) ## formatters, vet, linters, import walls, template checks
 	$(GOLANGCI_LINT) fmt --diff
 	$(GOLANGCI_LINT) run

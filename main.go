@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -39,6 +40,19 @@ func synth() (err error) {
 	if err != nil {
 		return err
 	}
-	stacks.NewMillrace(app, env)
-	return stacks.CheckReferences(app.Synth(nil))
+	millrace := stacks.NewMillrace(app, env)
+	assembly := app.Synth(nil)
+	if err := stacks.CheckReferences(assembly); err != nil {
+		return err
+	}
+	return writeContract(millrace.Pipeline, *assembly.Directory())
+}
+
+// writeContract puts the API's OpenAPI document beside the templates, as STACK.openapi.json.
+func writeContract(pipeline *stacks.Pipeline, folder string) error {
+	document, err := pipeline.API.OpenAPI()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, *pipeline.Stack.StackName()+".openapi.json"), document, 0o644)
 }

@@ -61,6 +61,17 @@ func TestTheApp(t *testing.T) {
 		})
 	}
 
+	t.Run("describes dev's API as docs/openapi.json does", func(t *testing.T) {
+		out := t.TempDir()
+		output, err := run(t, app, "dev", out)
+		require.NoError(t, err, output)
+		want, err := os.ReadFile("docs/openapi.json")
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(out, "Millrace-dev-Pipeline.openapi.json"))
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(got), "the contract has changed: is that what clients expect? Then run `make snapshots`")
+	})
+
 	t.Run("answers an unknown environment by one line and exit code 1", func(t *testing.T) {
 		output, err := run(t, app, "production", t.TempDir())
 		var exit *exec.ExitError

@@ -21,6 +21,7 @@ type CLI struct {
 	Up        upCmd        `cmd:"" help:"Start the laptop's cloud, deploy the app into it and write .millrace/local.env. When it is up, deploy again."`
 	Down      downCmd      `cmd:"" help:"Stop the laptop's cloud and remove its data."`
 	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
+	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

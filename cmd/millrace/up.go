@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/millrace-cdk/millrace/local/cloud"
+	"github.com/millrace-cdk/millrace/local/gateway"
 )
 
 type upCmd struct {
@@ -24,7 +26,17 @@ func (c *upCmd) Run(ctx context.Context, cli *CLI) error {
 		return err
 	}
 	fmt.Printf("The API is at %s; .millrace/local.env has this and the rest.\n", environment.APIURL)
+	fmt.Println(limits())
 	return nil
+}
+
+// limits names what the deployed API does on AWS and does not here, in one line.
+func limits() string {
+	var names []string
+	for _, limit := range gateway.Limits() {
+		names = append(names, limit.Name)
+	}
+	return "It does not have, as it would on AWS: " + strings.Join(names, ", ") + " (docs/local.md)."
 }
 
 // superviseCmd is what [cloud.Up] starts in the background.

@@ -89,14 +89,30 @@ func source(path string) error {
 // post sends body to path with the key, and returns status and answer.
 func post(t *testing.T, path string, body []byte) (int, string) {
 	t.Helper()
-	return send(t, http.MethodPost, path, body, map[string]string{
+	answer := exchange(t, http.MethodPost, path, body, map[string]string{
 		"Content-Type": "application/json", "X-Api-Key": os.Getenv("API_KEY"),
 	})
+	return answer.status, answer.body
 }
 
-func send(t *testing.T, method, path string, body []byte, headers map[string]string) (int, string) {
+// reply is what the API answered, and to what.
+type reply struct {
+	method, path string
+	status       int
+	header       http.Header
+	body         string
+}
+
+// exchange sends a request to the deployed API.
+func exchange(t *testing.T, method, path string, body []byte, headers map[string]string) reply {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, os.Getenv("API_URL")+path, bytes.NewReader(body))
+	return exchangeAt(t, os.Getenv("API_URL"), method, path, body, headers)
+}
+
+// exchangeAt sends a request to the API at url.
+func exchangeAt(t *testing.T, url, method, path string, body []byte, headers map[string]string) reply {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	for name, value := range headers {
 		request.Header.Set(name, value)
@@ -106,7 +122,7 @@ func send(t *testing.T, method, path string, body []byte, headers map[string]str
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return response.StatusCode, string(answer)
+	return reply{method, path, response.StatusCode, response.Header, string(answer)}
 }
 
 func awsConfig(t *testing.T) aws.Config {
