@@ -75,11 +75,11 @@ requirements: preflight ## pins requirements.txt from requirements.in
 
 ## Checks
 
-.PHONY: test race fuzz lint bench verify-aws
+.PHONY: test race fuzz soak lint bench verify-aws
 test: build/millrace ## every test, the end-to-end one on env=local included
 	go test -shuffle=on -p 4 $(PLAIN_PACKAGES)
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
-	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/...
+	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...
 race: setup ## the tests that synthesize nothing, under the race detector; needs a C compiler
 	go test -race -shuffle=on $(PLAIN_PACKAGES)
@@ -87,8 +87,11 @@ fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the ga
 	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; \
 	go test -count=1 -v -timeout 30m -run '^TestNoBodyBreaksOutOfATemplate$$' ./constructs/ingest -fuzzbodies=100000 -fuzzseed=$$seed; \
 	go test -count=1 -v -timeout 10m -run '^TestNoRequestIsAnsweredWithAnErrorOfTheServer$$' ./local/gateway -fuzzrequests=5000 -fuzzseed=$$seed
+soak: setup ## 10 minutes of load and faults on the loader and a real Postgres; prints the ledger
+	go test -count=1 -v -timeout 30m -run '^TestAnyInterleavingEndsAsTheSameTable$$' ./test/soak -duration=10m
 bench: setup ## benchmarks, each beside its peer
-	go test -run '^$$' -bench . -benchmem ./lambdas/... ./local/gateway/...
+	go test -run '^$$' -bench . -benchmem ./lambdas/event ./lambdas/loader ./local/gateway/...
+	go run ./lambdas/transformer/bench -o docs/performance.md
 verify-aws: setup ## asks API Gateway itself what it renders; needs an AWS account, deploys and destroys a throw-away stack
 	@go run ./test/verifyaws
 lint: setup $(GOLANGCI_LINT) ## formatters, vet, linters, import walls, template checks

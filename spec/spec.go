@@ -31,6 +31,11 @@ type Database struct {
 	//
 	// Default: Amazon RDS's global bundle, which ships inside the function.
 	CABundle string `json:"ca_bundle,omitempty"`
+	// Proxied says that Host is an RDS Proxy, whose certificate is signed by
+	// Amazon's public authorities and not by RDS's.
+	//
+	// Default: false.
+	Proxied bool `json:"proxied,omitempty"`
 }
 
 // Loader is what the Postgres loader obeys.
@@ -38,6 +43,8 @@ type Loader struct {
 	Database Database `json:"database"`
 	// User is the Postgres role to connect as. Default: [LoaderRole].
 	User string `json:"user,omitempty"`
+	// Tables are filled beside the table events. Default: none.
+	Tables []Table `json:"tables,omitempty"`
 }
 
 // Migrator is what the migrator obeys.

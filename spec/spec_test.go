@@ -26,7 +26,7 @@ func TestDecodeNamesTheVariableAndTheTrouble(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing set":     "",
 		"not JSON":        "{",
-		"unknown member":  `{"database":{},"tables":[]}`,
+		"unknown member":  `{"database":{},"chairs":[]}`,
 		"of another type": `{"database":7}`,
 	} {
 		t.Run(name, func(t *testing.T) {

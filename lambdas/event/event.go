@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"github.com/millrace-cdk/millrace/lambdas/event/object"
 )
 
 var (
@@ -47,29 +49,51 @@ type Event struct {
 	JSON json.RawMessage
 
 	line         []byte // JSON with our metadata member where it came with one, else nil
-	metadataName string // the first free name for our metadata member
+	metadataName string // of our metadata member, or the first name that is free for it
 }
 
 // Parse reads one record. Its errors wrap one of this package's Err values and
 // never show the data.
 func Parse(data []byte) (Event, error) {
-	if !utf8.Valid(data) {
-		return Event{}, ErrNotUTF8
+	var room [commonMembers]object.Member
+	text, members, err := appendObject(make([]byte, 0, len(data)), room[:0], data)
+	if err != nil {
+		return Event{}, err
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, data); err != nil {
-		return Event{}, syntaxError(data)
+	known := find(text, members)
+	e := Event{JSON: text, OccurredAt: ParseTime(known.occurredAt)}
+	if id, ok := object.Text(known.id); ok {
+		e.ID = identity(id)
 	}
-	object := compact.Bytes()
-	if object[0] != '{' {
-		return Event{}, ErrNotObject
+	if kind, ok := object.Text(known.kind); ok && len(kind) <= MaxTextBytes {
+		e.Type = string(kind)
 	}
-	return read(object), nil
+	e.takeMetadata(known.metadata)
+	return e, nil
 }
 
-// syntaxError tells what is wrong with data that [json.Compact] refused; that
-// function counts no offset.
-func syntaxError(data []byte) error {
+// commonMembers is how many members an event may have before finding them allocates.
+const commonMembers = 32
+
+// appendObject appends data to dst, and its members to members, as
+// [object.AppendCompact] does, if it is a JSON object.
+func appendObject(dst []byte, members []object.Member, data []byte) ([]byte, []object.Member, error) {
+	start := len(dst)
+	dst, members, ok := object.AppendCompact(dst, members, data)
+	switch {
+	case !ok:
+		return dst, members, trouble(data)
+	case dst[start] != '{':
+		return dst, members, ErrNotObject
+	}
+	return dst, members, nil
+}
+
+// trouble tells what is wrong with data that is not valid.
+func trouble(data []byte) error {
+	if !utf8.Valid(data) {
+		return ErrNotUTF8
+	}
 	if len(bytes.Trim(data, " \t\r\n")) == 0 {
 		return ErrEmpty
 	}
@@ -80,35 +104,27 @@ func syntaxError(data []byte) error {
 	return ErrNotJSON
 }
 
-// read takes the known members out of a compact JSON object.
-func read(object []byte) Event {
-	var id, kind, occurred []byte
-	var named map[string]member // the members that have a name like our metadata's
-	for m := range members(object) {
-		switch name := m.name(object); string(name) {
+// known are the values of the members that have a meaning, nil where there is none.
+type known struct {
+	id, kind, occurredAt []byte
+	metadata             []object.Member // the members that have a name like our metadata's
+}
+
+func find(text []byte, members []object.Member) known {
+	var k known
+	for _, m := range members {
+		switch name := m.Name(text); string(name) {
 		case "event_id":
-			id = m.value(object)
+			k.id = m.Value(text)
 		case "event_type":
-			kind = m.value(object)
+			k.kind = m.Value(text)
 		case "occurred_at":
-			occurred = m.value(object)
+			k.occurredAt = m.Value(text)
 		default:
 			if isMetadataName(name) {
-				if named == nil {
-					named = make(map[string]member)
-				}
-				named[string(name)] = m
+				k.metadata = append(k.metadata, m)
 			}
 		}
 	}
-
-	e := Event{JSON: object, OccurredAt: parseTime(occurred)}
-	if text, ok := parseText(id); ok {
-		e.ID = identity(text)
-	}
-	if text, ok := parseText(kind); ok && len(text) <= MaxTextBytes {
-		e.Type = text
-	}
-	e.takeMetadata(named)
-	return e
+	return k
 }

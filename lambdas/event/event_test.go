@@ -188,6 +188,35 @@ func TestIdentityInTheLineIsAJSONString(t *testing.T) {
 	assert.Equal(t, "\"\\<é\u2028\n", got.Metadata.ID)
 }
 
+func TestArrivalIsWrittenToTheMillisecond(t *testing.T) {
+	for _, at := range []time.Time{
+		arrival,
+		{},
+		time.UnixMilli(0), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 20, 1, 2, 3, 4e6, time.FixedZone("east", 3600)),
+	} {
+		line, err := event.AppendLine(nil, []byte("{}"), origin, at)
+		require.NoError(t, err)
+		assert.Contains(t, string(line), `"arrived_at":"`+at.UTC().Format("2006-01-02T15:04:05.000Z")+`"`)
+	}
+}
+
+func TestAppendedLineIsTheParsedEventsLine(t *testing.T) {
+	for _, text := range []string{
+		`{}`, ` { "event_id" : "a" } `, `{"event_id":"\u0061","event_id":7}`, `{"event_id":"` + strings.Repeat("long", 200) + `"}`,
+		`{"_millrace":1}`, `{"_millrace":{"id":"x","arrived_at":"2026-01-02T03:04:05.678Z"},"a":1}`, `{"event\u005fid":"a"}`, `[1]`, `{`, ``, "\xff",
+	} {
+		e, parseErr := event.Parse([]byte(text))
+		line, err := event.AppendLine([]byte("before "), []byte(text), origin, arrival)
+		require.Equal(t, parseErr, err, text)
+		if err != nil {
+			assert.Equal(t, "before ", string(line))
+			continue
+		}
+		assert.Equal(t, "before "+string(e.Line(origin, arrival)), string(line))
+	}
+}
+
 func TestEventThatIsSentAgainKeepsItsIdentityAndItsLine(t *testing.T) {
 	later := event.Origin{Stream: "orders", Shard: "shardId-000000000009", Sequence: "7"}
 	for _, text := range []string{

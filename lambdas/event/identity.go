@@ -1,14 +1,13 @@
 package event
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
+
+	"github.com/millrace-cdk/millrace/lambdas/event/object"
 )
 
 // MaxTextBytes is the longest identity and the longest event type, in bytes of
@@ -31,19 +30,23 @@ type Origin struct {
 // String returns the origin as an identity: stream/shard/sequence, and
 // /sub-sequence where that is above 0.
 func (o Origin) String() string {
-	var b strings.Builder
-	b.WriteString(o.Stream)
-	for _, part := range []string{o.Shard, o.Sequence} {
+	var room [128]byte
+	return string(o.appendTo(room[:0]))
+}
+
+func (o Origin) appendTo(dst []byte) []byte {
+	dst = append(dst, o.Stream...)
+	for _, part := range [...]string{o.Shard, o.Sequence} {
 		if part != "" {
-			b.WriteByte('/')
-			b.WriteString(part)
+			dst = append(dst, '/')
+			dst = append(dst, part...)
 		}
 	}
 	if o.SubSequence > 0 {
-		b.WriteByte('/')
-		b.WriteString(strconv.FormatInt(o.SubSequence, 10))
+		dst = append(dst, '/')
+		dst = strconv.AppendInt(dst, o.SubSequence, 10)
 	}
-	return b.String()
+	return dst
 }
 
 // Identity returns what tells this event from every other, wherever it is
@@ -58,69 +61,19 @@ func (e Event) Identity(origin Origin) string {
 
 // identity returns an event_id as it is stored: as it is, or hashed when it is
 // longer than an index takes.
-func identity(id string) string {
+func identity(id []byte) string {
 	if len(id) <= MaxTextBytes {
-		return id
+		return string(id)
 	}
-	sum := sha256.Sum256([]byte(id))
+	sum := sha256.Sum256(id)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// parseText reads a JSON string. It is not ok when value is no string, is empty,
-// or says what no text can hold: a NUL character, or half of a surrogate pair
-// (which encoding/json turns into U+FFFD, so that two different ids would become one).
-func parseText(value []byte) (text string, ok bool) {
-	if len(value) < 3 || value[0] != '"' {
-		return "", false
-	}
-	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1]), true
-	}
-	if hasLoneSurrogate(value) || json.Unmarshal(value, &text) != nil {
-		return "", false
-	}
-	return text, !strings.Contains(text, "\x00")
-}
-
-// hasLoneSurrogate tells whether a valid JSON string has an escape for half of a surrogate pair.
-func hasLoneSurrogate(value []byte) bool {
-	for i := 0; i < len(value); i++ {
-		if value[i] != '\\' {
-			continue
-		}
-		i++
-		if value[i] != 'u' {
-			continue
-		}
-		unit := escapedUnit(value[i-1:])
-		i += 4
-		if !utf16.IsSurrogate(unit) {
-			continue
-		}
-		if utf16.DecodeRune(unit, escapedUnit(value[i+1:])) == '\uFFFD' {
-			return true
-		}
-		i += 6
-	}
-	return false
-}
-
-// escapedUnit returns the UTF-16 code unit that text begins with as \uXXXX, or -1.
-func escapedUnit(text []byte) rune {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return -1
-	}
-	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return rune(unit)
-}
-
-// parseTime reads occurred_at. It returns the zero time for what is not readable.
-func parseTime(value []byte) time.Time {
-	if text, ok := parseText(value); ok {
-		t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text))
+// ParseTime reads a JSON value as occurred_at is read: RFC 3339 text, or a number
+// of milliseconds since 1970. It returns the zero time for what is not readable.
+func ParseTime(value []byte) time.Time {
+	if text, ok := object.Text(value); ok {
+		t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(text)))
 		if err != nil {
 			return time.Time{}
 		}

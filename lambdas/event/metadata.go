@@ -2,8 +2,10 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
+	"slices"
 	"time"
+
+	"github.com/millrace-cdk/millrace/lambdas/event/object"
 )
 
 // MetadataName is the name of the member that millrace adds to an event's line.
@@ -24,18 +26,93 @@ func (e Event) Line(origin Origin, arrivedAt time.Time) []byte {
 	if e.line != nil {
 		return append(e.line, '\n')
 	}
-	line := make([]byte, 0, len(e.JSON)+metadataRoom)
-	line = append(line, e.JSON[:len(e.JSON)-1]...)
-	if len(e.JSON) > len("{}") {
-		line = append(line, ',')
+	return e.AppendLine(make([]byte, 0, len(e.JSON)+metadataRoom), e.JSON, origin, arrivedAt)
+}
+
+// AppendLine appends to dst the line of an event that has become text on its
+// way: a compact JSON object that keeps the members whose names are like
+// [MetadataName]. The metadata are those of the event as it came.
+func (e Event) AppendLine(dst, text []byte, origin Origin, arrivedAt time.Time) []byte {
+	if !e.ArrivedAt.IsZero() {
+		arrivedAt = e.ArrivedAt
 	}
-	line = append(line, '"')
-	line = append(line, e.metadataName...)
-	line = append(line, `":{"id":`...)
-	line = appendString(line, e.Identity(origin))
-	line = append(line, `,"arrived_at":"`...)
-	line = arrivedAt.UTC().AppendFormat(line, arrivalLayout)
-	return append(line, "\"}}\n"...)
+	start := len(dst)
+	dst = beginMetadata(append(dst, text...), start, e.metadataName)
+	dst = object.AppendString(dst, e.Identity(origin))
+	return endMetadata(dst, arrivedAt)
+}
+
+// AppendLine appends the line of the event that data is to dst. It is
+// [Parse] and [Event.Line] without what those allocate.
+func AppendLine(dst, data []byte, origin Origin, arrivedAt time.Time) ([]byte, error) {
+	var room [commonMembers]object.Member
+	start := len(dst)
+	dst, members, err := appendObject(dst, room[:0], data)
+	if err != nil {
+		return dst[:start], err
+	}
+	known := find(dst[start:], members)
+	if known.metadata != nil { // seldom: it is sent anew, or the client uses our name
+		e, err := Parse(data)
+		return append(dst[:start], e.Line(origin, arrivedAt)...), err
+	}
+	id, isText := object.Text(known.id)
+	dst = beginMetadata(dst, start, MetadataName)
+	switch {
+	case !isText:
+		var origins [128]byte
+		dst = object.AppendString(dst, origin.appendTo(origins[:0]))
+	case len(id) > MaxTextBytes:
+		dst = object.AppendString(dst, identity(id))
+	default:
+		dst = object.AppendString(dst, id)
+	}
+	return endMetadata(dst, arrivedAt), nil
+}
+
+// beginMetadata opens our member at the end of the object that is dst[start:].
+func beginMetadata(dst []byte, start int, name string) []byte {
+	empty := len(dst)-start == len("{}")
+	dst = dst[:len(dst)-1]
+	if !empty {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, '"')
+	dst = append(dst, name...)
+	return append(dst, `":{"id":`...)
+}
+
+func endMetadata(dst []byte, arrivedAt time.Time) []byte {
+	dst = append(dst, `,"arrived_at":"`...)
+	dst = appendArrival(dst, arrivedAt.UTC())
+	return append(dst, "\"}}\n"...)
+}
+
+// appendArrival is [time.Time.AppendFormat] with arrivalLayout, in a third of its time.
+func appendArrival(dst []byte, at time.Time) []byte {
+	year, month, day := at.Date()
+	if year < 0 || year > 9999 {
+		return at.AppendFormat(dst, arrivalLayout)
+	}
+	hour, minute, second := at.Clock()
+	for _, part := range [...]struct {
+		n, digits int
+		after     byte
+	}{
+		{year, 1000, '-'},
+		{int(month), 10, '-'},
+		{day, 10, 'T'},
+		{hour, 10, ':'},
+		{minute, 10, ':'},
+		{second, 10, '.'},
+		{at.Nanosecond() / 1e6, 100, 'Z'},
+	} {
+		for unit := part.digits; unit > 0; unit /= 10 {
+			dst = append(dst, byte('0'+part.n/unit%10))
+		}
+		dst = append(dst, part.after)
+	}
+	return dst
 }
 
 func isMetadataName(name []byte) bool {
@@ -48,20 +125,29 @@ func isMetadataName(name []byte) bool {
 //
 // A member is ours if it has exactly our shape and, should the client have sent
 // an event_id, says just that: so a line's metadata is always the row's identity.
-func (e *Event) takeMetadata(named map[string]member) {
-	for name := MetadataName; ; name = "_" + name {
-		m, taken := named[name]
+func (e *Event) takeMetadata(named []object.Member) {
+	for e.metadataName = MetadataName; ; e.metadataName = "_" + e.metadataName {
+		m, taken := last(e.JSON, named, e.metadataName)
 		if !taken {
-			e.metadataName = name
 			return
 		}
-		id, arrivedAt, ok := parseMetadata(m.value(e.JSON))
+		id, arrivedAt, ok := parseMetadata(m.Value(e.JSON))
 		if ok && (e.ID == "" || e.ID == id) {
 			e.ID, e.ArrivedAt = id, arrivedAt
-			e.line, e.JSON = e.JSON, without(e.JSON, m)
+			e.line, e.JSON = e.JSON, object.Without(e.JSON, m)
 			return
 		}
 	}
+}
+
+// last returns the last of members that has the name.
+func last(text []byte, members []object.Member, name string) (object.Member, bool) {
+	for _, m := range slices.Backward(members) {
+		if string(m.Name(text)) == name {
+			return m, true
+		}
+	}
+	return object.Member{}, false
 }
 
 // parseMetadata reads a member's value as ours: an id and an arrival, nothing else.
@@ -70,51 +156,22 @@ func parseMetadata(value []byte) (id string, arrivedAt time.Time, ok bool) {
 		return "", time.Time{}, false
 	}
 	count := 0
-	for m := range members(value) {
+	for m := range object.Members(value) {
 		count++
-		text, isText := parseText(m.value(value))
+		text, isText := object.Text(m.Value(value))
 		if !isText {
 			return "", time.Time{}, false
 		}
-		switch string(m.name(value)) {
+		switch string(m.Name(value)) {
 		case "id":
-			id = text
+			id = string(text)
 		case "arrived_at":
 			var err error
-			if arrivedAt, err = time.Parse(arrivalLayout, text); err != nil {
+			if arrivedAt, err = time.Parse(arrivalLayout, string(text)); err != nil {
 				return "", time.Time{}, false
 			}
 		}
 	}
 	ok = count == 2 && id != "" && len(id) <= MaxTextBytes && !arrivedAt.IsZero()
 	return id, arrivedAt, ok
-}
-
-// without returns a copy of object without the member m and one comma beside it.
-func without(object []byte, m member) []byte {
-	start, end := m.start, m.end
-	if object[end] == ',' {
-		end++
-	} else if object[start-1] == ',' {
-		start--
-	}
-	rest := make([]byte, 0, len(object)-(end-start))
-	rest = append(rest, object[:start]...)
-	return append(rest, object[end:]...)
-}
-
-// appendString appends text as a JSON string.
-func appendString(dst []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, err := json.Marshal(text)
-			if err != nil {
-				panic(err) // no string fails to marshal
-			}
-			return append(dst, quoted...)
-		}
-	}
-	dst = append(dst, '"')
-	dst = append(dst, text...)
-	return append(dst, '"')
 }

@@ -12,12 +12,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/millrace-cdk/millrace/lambdas/emf"
 	"github.com/millrace-cdk/millrace/lambdas/event"
 )
 
@@ -48,11 +51,19 @@ type Source struct {
 // nothing, and leave alone what is there already. A caller tells by [Retryable]
 // what an error asks for.
 type Store interface {
-	Insert(ctx context.Context, rows []Row) error
+	// Insert may ask for the rows more than once. It returns how many were not there yet.
+	Insert(ctx context.Context, rows iter.Seq[Row]) (inserted int, err error)
 	Quarantine(ctx context.Context, rejects []Reject) error
 }
 
-// Loader stores batches of records. It is not for concurrent use.
+// Inspector is a [Store] that can tell poison by a look, which is faster than
+// by halving. It returns the reasons by the rows' indexes.
+type Inspector interface {
+	Inspect(ctx context.Context, rows []Row) (reasons map[int]string, err error)
+}
+
+// Loader stores batches of records. It is a [lambda.Handler], and not for
+// concurrent use.
 type Loader struct {
 	// Store is where events come to rest. Required.
 	Store Store
@@ -60,75 +71,72 @@ type Loader struct {
 	//
 	// Default: [slog.Default].
 	Log *slog.Logger
+	// Metrics receives one line a batch.
+	//
+	// Default: none are written.
+	Metrics *emf.Writer
+
+	data []byte // of the last batch, for the next
 }
 
-// Handle stores a batch. It returns no error: what is not stored is in the
-// response.
+// Invoke stores a batch as Lambda passes it. An error means that the payload is
+// no Kinesis event; what is not stored is in the response.
+func (l *Loader) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	records, err := decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	response, err := json.Marshal(l.store(ctx, records))
+	if err != nil {
+		return nil, fmt.Errorf("encoding the response: %w", err)
+	}
+	return response, nil
+}
+
+// Handle is [Loader.Invoke] in aws-lambda-go's types.
 func (l *Loader) Handle(ctx context.Context, batch events.KinesisEvent) (events.KinesisEventResponse, error) {
-	rows, rejects := parse(batch)
-	stored, poison, err := l.insert(ctx, rows)
-	failed := len(batch.Records)
-	if err != nil {
-		failed = rows[stored].Source.index
+	return l.store(ctx, fromEvent(batch)), nil
+}
+
+func (l *Loader) store(ctx context.Context, records []record) events.KinesisEventResponse {
+	start := time.Now()
+	ctx, cancel := leaveTimeToAnswer(ctx)
+	defer cancel()
+	b := newBatch(records, l.data)
+	result := l.insert(ctx, b)
+	l.data = b.data
+
+	failed := len(records)
+	if result.err != nil {
+		failed = result.failed
 	}
-	rejects = append(rejects, poison...)
-	if quarantineErr := l.quarantine(ctx, rejects); quarantineErr != nil {
-		err = errors.Join(err, quarantineErr)
-		failed = min(failed, rejects[0].Source.index)
+	b.rejects = append(b.rejects, result.poison...)
+	if err := l.quarantine(ctx, b.rejects); err != nil {
+		result.err = errors.Join(result.err, err)
+		failed = min(failed, b.rejects[0].Source.index)
+		b.rejects = nil
 	}
-	if err == nil {
-		return events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}, nil
+	l.measure(ctx, b, result, start)
+	if result.err == nil {
+		return events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
 	}
-	sequence := batch.Records[failed].Kinesis.SequenceNumber
-	l.log().ErrorContext(ctx, "records are to be sent again", "error", err,
-		"records", len(batch.Records)-failed, "event", batch.Records[failed].EventID)
+	r := records[failed]
+	l.log().ErrorContext(ctx, "records are to be sent again", "error", result.err,
+		"records", len(records)-failed, "event", r.shard+":"+r.sequence)
 	return events.KinesisEventResponse{
-		BatchItemFailures: []events.KinesisBatchItemFailure{{ItemIdentifier: sequence}},
-	}, nil
+		BatchItemFailures: []events.KinesisBatchItemFailure{{ItemIdentifier: r.sequence}},
+	}
 }
 
-// parse makes a row of each record that is an event, and a reject of each other one.
-func parse(batch events.KinesisEvent) (rows []Row, rejects []Reject) {
-	rows = make([]Row, 0, len(batch.Records))
-	for i, r := range batch.Records {
-		source := Source{Origin: origin(r), ArrivedAt: arrival(r), Data: r.Kinesis.Data, index: i}
-		e, err := event.Parse(r.Kinesis.Data)
-		if err != nil {
-			rejects = append(rejects, Reject{Reason: err.Error(), Source: source})
-			continue
-		}
-		row := Row{ID: e.Identity(source.Origin), Type: e.Type, OccurredAt: e.OccurredAt, Payload: e.JSON, Source: source}
-		if !e.ArrivedAt.IsZero() {
-			row.Source.ArrivedAt = e.ArrivedAt
-		}
-		rows = append(rows, row)
+// leaveTimeToAnswer ends ctx before Lambda ends the function: a batch that is
+// reported costs an attempt from its failed record on, a function that is cut
+// off costs one from the beginning.
+func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
 	}
-	return rows, rejects
-}
-
-// insert stores rows in their order. Where a value can never be stored it halves
-// the rows until it stands alone, and returns it as a reject. On an error rows
-// before stored are stored or returned, and the rest is untouched.
-func (l *Loader) insert(ctx context.Context, rows []Row) (stored int, rejects []Reject, err error) {
-	if len(rows) == 0 {
-		return 0, nil, nil
-	}
-	err = l.Store.Insert(ctx, rows)
-	switch {
-	case err == nil:
-		return len(rows), nil, nil
-	case Retryable(err):
-		return 0, nil, err
-	case len(rows) == 1:
-		return 1, []Reject{{Reason: reason(err), Source: rows[0].Source}}, nil
-	}
-	half := len(rows) / 2
-	stored, rejects, err = l.insert(ctx, rows[:half])
-	if err != nil {
-		return stored, rejects, err
-	}
-	more, moreRejects, err := l.insert(ctx, rows[half:])
-	return half + more, append(rejects, moreRejects...), err
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Second, time.Until(deadline)/10)))
 }
 
 // quarantine keeps rejects, sorts them as they came, and says so: somebody has
@@ -137,7 +145,7 @@ func (l *Loader) quarantine(ctx context.Context, rejects []Reject) error {
 	if len(rejects) == 0 {
 		return nil
 	}
-	slices.SortFunc(rejects, func(a, b Reject) int { return a.Source.index - b.Source.index })
+	slices.SortStableFunc(rejects, func(a, b Reject) int { return a.Source.index - b.Source.index })
 	if err := l.Store.Quarantine(ctx, rejects); err != nil {
 		return err
 	}

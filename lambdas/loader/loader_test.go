@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,22 +35,23 @@ func newMemory() *memory {
 	return &memory{rows: map[string]loader.Row{}, rejects: map[string]loader.Reject{}, before: func() error { return nil }}
 }
 
-func (m *memory) Insert(_ context.Context, rows []loader.Row) error {
+func (m *memory) Insert(_ context.Context, rows iter.Seq[loader.Row]) (inserted int, err error) {
 	m.inserts++
 	if err := m.before(); err != nil {
-		return err
+		return 0, err
 	}
-	for _, r := range rows {
+	for r := range rows {
 		if strings.Contains(string(r.Payload), "poison") {
-			return &pgconn.PgError{Code: "22P05", Message: "unsupported Unicode escape sequence"}
+			return 0, &pgconn.PgError{Code: "22P05", Message: "unsupported Unicode escape sequence"}
 		}
 	}
-	for _, r := range rows {
+	for r := range rows {
 		if _, found := m.rows[r.ID]; !found {
 			m.rows[r.ID] = r
+			inserted++
 		}
 	}
-	return nil
+	return inserted, nil
 }
 
 func (m *memory) Quarantine(_ context.Context, rejects []loader.Reject) error {
@@ -105,7 +106,7 @@ func TestRecordsAsLambdaDeliversThem(t *testing.T) {
 	text, err := os.ReadFile("testdata/kinesis.json")
 	require.NoError(t, err)
 	store := newMemory()
-	output, err := lambda.NewHandler(quiet(store).Handle).Invoke(t.Context(), text)
+	output, err := quiet(store).Invoke(t.Context(), text)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"batchItemFailures":[]}`, string(output))
 

@@ -23,5 +23,9 @@ func New(s spec.Loader, config aws.Config, log *slog.Logger) (*Loader, error) {
 	if err := connection.Validate(); err != nil {
 		return nil, fmt.Errorf("reading the loader's spec: %w", err)
 	}
-	return &Loader{Store: NewPostgres(connection), Log: log}, nil
+	store, err := NewPostgres(connection, s.Tables)
+	if err != nil {
+		return nil, fmt.Errorf("reading the loader's spec: %w", err)
+	}
+	return &Loader{Store: store, Log: log}, nil
 }

@@ -33,9 +33,13 @@ func reason(err error) string {
 	if !errors.As(err, &refused) {
 		return err.Error()
 	}
-	text := fmt.Sprintf("SQLSTATE %s: %s", refused.Code, refused.Message)
-	if refused.Detail != "" {
-		text += ": " + refused.Detail
+	return reasonOf(refused.Code, refused.Message, refused.Detail)
+}
+
+func reasonOf(code, message, detail string) string {
+	text := fmt.Sprintf("SQLSTATE %s: %s", code, message)
+	if detail != "" {
+		text += ": " + detail
 	}
 	return text
 }

@@ -42,6 +42,11 @@ type Migrator struct {
 	//
 	// Default: [DefaultWait].
 	Wait time.Duration
+	// Files are the migrations of the declared tables, by file name, as
+	// [Generate] makes them.
+	//
+	// Default: none.
+	Files map[string]string
 	// Log receives one line a migration that was applied.
 	//
 	// Default: [slog.Default].
@@ -57,9 +62,58 @@ func (m Migrator) Migrate(ctx context.Context) (version int64, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	provider, err := m.provider(db)
+	own, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("reading the migrations: %w", err)
+	}
+	err = locked(ctx, db, func() error {
+		version, err = m.apply(ctx, db, set{files: own, versions: goose.DefaultTablename})
+		if err != nil || len(m.Files) == 0 {
+			return err
+		}
+		_, err = m.apply(ctx, db, set{files: memory(m.Files), versions: tablesVersions})
+		return err
+	})
+	return version, err
+}
+
+// tablesVersions is where goose counts the migrations of the declared tables:
+// they have numbers of their own.
+const tablesVersions = "millrace_tables_version"
+
+// set is migrations with a count of their own.
+type set struct {
+	files    fs.FS
+	versions string // the table that counts
+}
+
+// locked runs do while no other migrator works on the database. The lock ends
+// with the connection, should this process be killed.
+func locked(ctx context.Context, db *sql.DB, do func() error) (err error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockTries))
+	if err != nil {
+		return fmt.Errorf("making the migrations' lock: %w", err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting for the migrations' lock: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return fmt.Errorf("waiting for another migrator: %w", err)
+	}
+	defer func() { err = errors.Join(err, locker.SessionUnlock(context.WithoutCancel(ctx), conn)) }()
+	return do()
+}
+
+// apply applies what the database does not have of s, and returns the version that it is at.
+func (m Migrator) apply(ctx context.Context, db *sql.DB, s set) (version int64, err error) {
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, s.files, goose.WithTableName(s.versions), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return 0, fmt.Errorf("reading the migrations: %w", err)
+	}
+	if err := m.check(ctx, db, s, provider); err != nil {
+		return 0, fmt.Errorf("migrating: %w", err)
 	}
 	applied, err := provider.Up(ctx)
 	var failed *goose.PartialError
@@ -70,7 +124,7 @@ func (m Migrator) Migrate(ctx context.Context) (version int64, err error) {
 	for _, a := range applied {
 		m.log().InfoContext(ctx, "migration applied", "file", a.Source.Path, "duration", a.Duration)
 	}
-	if err != nil {
+	if err := errors.Join(err, remember(ctx, db, s, provider)); err != nil {
 		return 0, fmt.Errorf("migrating: %w", err)
 	}
 	version, err = provider.GetDBVersion(ctx)
@@ -78,22 +132,6 @@ func (m Migrator) Migrate(ctx context.Context) (version int64, err error) {
 		return 0, fmt.Errorf("reading the schema's version: %w", err)
 	}
 	return version, nil
-}
-
-func (m Migrator) provider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("reading the migrations: %w", err)
-	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockTries))
-	if err != nil {
-		return nil, fmt.Errorf("making the migrations' lock: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return nil, fmt.Errorf("reading the migrations: %w", err)
-	}
-	return provider, nil
 }
 
 // open connects, and tries again until the database lets it in or m.Wait is over.

@@ -19,6 +19,10 @@ import (
 const (
 	// PhysicalResourceID never changes: CloudFormation would delete the old resource.
 	PhysicalResourceID = "millrace-schema"
+	// MigrationsProperty is the custom resource's property with the migrations
+	// of the declared tables: an object of file names and their text. A file
+	// that is added changes the resource, and so is applied by the deploy.
+	MigrationsProperty = "Migrations"
 	// VersionAttribute is the custom resource's attribute with the schema's version.
 	VersionAttribute = "Version"
 
@@ -69,11 +73,33 @@ func (m Migrator) Handle(ctx context.Context, event cfn.Event) (string, map[stri
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerWithin))
 		defer cancel()
 	}
+	files, err := filesOf(event.ResourceProperties[MigrationsProperty])
+	if err != nil {
+		return PhysicalResourceID, nil, short(err)
+	}
+	m.Files = files
 	version, err := m.Migrate(ctx)
 	if err != nil {
 		return PhysicalResourceID, nil, short(err)
 	}
 	return PhysicalResourceID, map[string]any{VersionAttribute: strconv.FormatInt(version, 10)}, nil
+}
+
+func filesOf(property any) (map[string]string, error) {
+	if property == nil {
+		return nil, nil
+	}
+	object, ok := property.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("property %s must be an object of file names and texts", MigrationsProperty)
+	}
+	files := map[string]string{}
+	for name, text := range object {
+		if files[name], ok = text.(string); !ok {
+			return nil, fmt.Errorf("property %s: file %s must be text", MigrationsProperty, name)
+		}
+	}
+	return files, nil
 }
 
 // Refuse is the [cfn.CustomResourceFunction] of a migrator that cannot start: a

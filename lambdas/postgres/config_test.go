@@ -153,6 +153,45 @@ func TestSessionKeepsItsConnectionUntilItBreaks(t *testing.T) {
 	assert.NoError(t, next.Ping(t.Context()))
 }
 
+// TestSessionGivesUpAConnectionThatWentSilent takes the way to the server away as
+// a failover does: nothing comes through, and nobody says so.
+func TestSessionGivesUpAConnectionThatWentSilent(t *testing.T) {
+	c := config(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	target := net.JoinHostPort("127.0.0.1", c.Database.Port)
+	accepted := make(chan net.Conn, 2)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(client, server) }()
+			go func() { _, _ = io.Copy(server, client) }()
+			accepted <- server
+		}
+	}()
+	c.Database.Port = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	session := postgres.NewSession(c)
+	defer session.Close(context.Background())
+	first, err := session.Conn(t.Context())
+	require.NoError(t, err)
+
+	silence := <-accepted
+	require.NoError(t, silence.(*net.TCPConn).SetReadDeadline(time.Now())) // the copy from the server ends, the sockets stay
+	next, err := session.Conn(t.Context())
+	require.NoError(t, err)
+	assert.NotSame(t, first, next)
+	assert.NoError(t, next.Ping(t.Context()))
+}
+
 func TestIAMTokenIsASignedConnectRequest(t *testing.T) {
 	config := aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "the-secret-key", "the-session")}
 	database := spec.Database{Host: "db.example.com", Port: "5433", Name: "millrace"}

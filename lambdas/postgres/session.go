@@ -2,9 +2,14 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// answerTimeout bounds the wait for a kept connection to answer. A server that
+// failed over may never say that it is gone, and the whole invocation would wait for it.
+const answerTimeout = 2 * time.Second
 
 // Session keeps one connection from invocation to invocation. A Lambda
 // environment serves one invocation at a time, so one is all it needs, and
@@ -21,7 +26,7 @@ func NewSession(config Config) *Session { return &Session{config: config} }
 func (s *Session) Conn(ctx context.Context) (*pgx.Conn, error) {
 	// Lambda freezes the environment between invocations: a server that went
 	// away meanwhile, or failed over, is not noticed until something is sent.
-	if s.conn != nil && s.conn.Ping(ctx) == nil {
+	if s.conn != nil && s.answers(ctx) {
 		return s.conn, nil
 	}
 	s.Close(ctx)
@@ -31,6 +36,12 @@ func (s *Session) Conn(ctx context.Context) (*pgx.Conn, error) {
 	}
 	s.conn = conn
 	return conn, nil
+}
+
+func (s *Session) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return s.conn.Ping(ctx) == nil
 }
 
 // Close ends the connection, if there is one. The next use makes another.

@@ -1,177 +1,177 @@
 package transformer
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
+	stdbase64 "encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
+	"slices"
+	"sync"
+	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/segmentio/asm/base64"
 
 	"github.com/millrace-cdk/millrace/lambdas/event"
 )
 
-// MaxResponseBytes is how large a function's synchronous response may be: 6 MB
-// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-// Lambda fails the whole invocation above it, and with it every record in it.
-const MaxResponseBytes = 6 * 1024 * 1024
-
-// Response is the answer to Firehose. It is a type of our own because the one in
-// aws-lambda-go writes an empty otfMetadata, which names an Iceberg table, into
-// every record.
-type Response struct {
-	Records []ResponseRecord `json:"records"`
-}
-
-// ResponseRecord is what has become of one record. Firehose asks for all of
-// recordId, result and data, whatever the result
-// (https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html).
-type ResponseRecord struct {
-	RecordID string    `json:"recordId"`
-	Result   string    `json:"result"`
-	Data     []byte    `json:"data"`
-	Metadata *Metadata `json:"metadata,omitempty"`
-}
-
-// Metadata is what Firehose partitions a record by.
-type Metadata struct {
-	PartitionKeys map[string]string `json:"partitionKeys"`
-}
-
-// Handler answers Firehose by a [Transform].
+// Handler answers Firehose by a [Func]. It is a [lambda.Handler].
 type Handler struct {
 	// Transform is what is done to each record. Required.
-	Transform Transform
+	Transform Func
 	// Log receives what went wrong, never the data.
 	//
 	// Default: [slog.Default].
 	Log *slog.Logger
+	// Metrics receives one line in CloudWatch's embedded metric format for each
+	// reason that records failed for; CloudWatch Logs makes metrics of them. See
+	// [github.com/millrace-cdk/millrace/spec.TransformerNamespace].
+	//
+	// Default: standard output, which Lambda logs.
+	Metrics io.Writer
+
+	scratch sync.Pool // of *scratch
 }
 
-// Handle answers every record of request with its id, once, in order. It returns
-// no error: one would fail the whole batch, and the good records with it.
-func (h Handler) Handle(ctx context.Context, request events.KinesisFirehoseEvent) (Response, error) {
+// scratch is the memory that one invocation leaves to the next.
+type scratch struct {
+	request request
+	payload []byte // one record's, decoded
+	line    []byte // what has become of it
+}
+
+// Start runs the Lambda function whose records are handled by f. It does not return.
+func Start(f Func) {
+	if os.Getenv("GOGC") == "" {
+		// The heap is a request and a response of up to 6 MB each, nothing to search
+		// through: to collect them earlier costs nothing and halves the peak.
+		debug.SetGCPercent(50)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	lambda.Start(&Handler{Transform: f, Log: log})
+}
+
+// Invoke answers every record of a request with its id, once, in order. It
+// returns an error only for what is no request of Firehose: one would fail the
+// whole batch, and the good records with it.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	s, _ := h.scratch.Get().(*scratch)
+	if s == nil {
+		s = new(scratch)
+	}
+	defer h.scratch.Put(s)
+	if err := s.request.read(payload); err != nil {
+		return nil, err
+	}
 	var trouble troubles
-	response := Response{Records: make([]ResponseRecord, len(request.Records))}
-	for i, r := range request.Records {
-		result, err := h.transform(ctx, record(request, r))
-		if err != nil {
-			trouble.add(err, r.RecordID)
+	records := s.request.records
+	text := string(s.request.text)
+	answer := newResponse(records, payload, MaxResponseBytes)
+	for i := range records {
+		in := &records[i]
+		result, err := h.result(ctx, s, in, payload, text)
+		switch {
+		case err != nil:
+			answer.fail(in)
+		case len(result.Data) == 0:
+			answer.drop(in)
+		case !answer.deliver(in, result):
+			answer.fail(in)
+			err = errTooLarge
 		}
-		response.Records[i] = answer(r.RecordID, result, err)
+		if err != nil {
+			trouble.add(err, of(payload, in.id))
+		}
 	}
-	for _, id := range limit(response.Records, MaxResponseBytes) {
-		trouble.add(errTooLarge, id)
-	}
-	trouble.log(ctx, h.log(), request.InvocationID)
-	return response, nil
+	trouble.report(ctx, h.log(), h.metrics(), &s.request)
+	return answer.end(), nil
 }
 
-var errTooLarge = fmt.Errorf("the response would pass %d bytes: lower the processor's buffer size", MaxResponseBytes)
+var (
+	errTooLarge = &Error{Reason: "ResponseFull", Err: fmt.Errorf("the response would pass %d bytes: lower the processor's buffer size", MaxResponseBytes)}
+	errBase64   = &Error{Reason: "BadMetadata", Err: errors.New("the record's data is not base64")}
+)
 
-func (h Handler) log() *slog.Logger {
+// result says what has become of a record.
+func (h *Handler) result(ctx context.Context, s *scratch, in *incoming, payload []byte, text string) (Result, error) {
+	if err := in.fault(); err != nil {
+		return Result{}, err
+	}
+	var ok bool
+	if s.payload, ok = appendDecoded(s.payload[:0], of(payload, in.data)); !ok {
+		return Result{}, errBase64
+	}
+	result, err := h.transform(ctx, Record{
+		Payload:      s.payload,
+		Origin:       s.request.origin(in, payload, text),
+		ArrivedAt:    time.UnixMilli(in.arrivedAt).UTC(),
+		PartitionKey: of(text, in.partitionKey),
+		Buffer:       s.line[:0],
+	})
+	if cap(result.Data) > cap(s.line) && len(result.Data) <= maxKept {
+		s.line = slices.Grow(s.line[:0], len(result.Data))
+	}
+	return result, err
+}
+
+// maxKept is the longest line, in bytes, whose memory is kept for the next record.
+const maxKept = 1 << 20
+
+// origin says where the record arrived.
+func (r *request) origin(in *incoming, payload []byte, text string) event.Origin {
+	sequence := of(text, in.sequence)
+	if sequence == "" { // direct PUT
+		return event.Origin{Stream: r.delivery, Sequence: string(unquote(of(payload, in.id)))}
+	}
+	return event.Origin{Stream: r.source, Shard: of(text, in.shard), Sequence: sequence, SubSequence: in.subSequence}
+}
+
+// transform calls h.Transform and makes a panic of it an error.
+func (h *Handler) transform(ctx context.Context, r Record) (result Result, err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case runtime.Error: // its text is about the program, not about the data
+			err = &panicError{reason: "panic: " + v.Error(), stack: debug.Stack()}
+		default:
+			err = &panicError{reason: fmt.Sprintf("panic with a %T", v), stack: debug.Stack()}
+		}
+	}()
+	return h.Transform(ctx, r)
+}
+
+func (h *Handler) log() *slog.Logger {
 	if h.Log == nil {
 		return slog.Default()
 	}
 	return h.Log
 }
 
-// transform calls h.Transform and makes a panic of it an error.
-func (h Handler) transform(ctx context.Context, r Record) (result Result, err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case runtime.Error: // its text is about the program, not about the data
-			err = panicError{reason: "panic: " + v.Error(), stack: debug.Stack()}
-		default:
-			err = panicError{reason: fmt.Sprintf("panic with a %T", v), stack: debug.Stack()}
-		}
-	}()
-	return h.Transform(ctx, r)
+func (h *Handler) metrics() io.Writer {
+	if h.Metrics == nil {
+		return os.Stdout
+	}
+	return h.Metrics
 }
 
-// record is Firehose's record as a [Record].
-func record(request events.KinesisFirehoseEvent, r events.KinesisFirehoseEventRecord) Record {
-	source := r.KinesisFirehoseRecordMetadata
-	if source.SequenceNumber == "" { // direct PUT
-		return Record{
-			Data:      r.Data,
-			Origin:    event.Origin{Stream: resourceName(request.DeliveryStreamArn), Sequence: r.RecordID},
-			ArrivedAt: r.ApproximateArrivalTimestamp.Time,
-		}
+// appendDecoded appends to dst what base64 text in a JSON string says.
+func appendDecoded(dst, text []byte) ([]byte, bool) {
+	dst = slices.Grow(dst, base64.StdEncoding.DecodedLen(len(text)))
+	room := dst[len(dst):cap(dst)]
+	if n, err := base64.StdEncoding.Decode(room, text); err == nil {
+		return dst[:len(dst)+n], true
 	}
-	return Record{
-		Data: r.Data,
-		Origin: event.Origin{
-			Stream:      resourceName(request.SourceKinesisStreamArn),
-			Shard:       source.ShardID,
-			Sequence:    source.SequenceNumber,
-			SubSequence: source.SubsequenceNumber,
-		},
-		ArrivedAt:    source.ApproximateArrivalTimestamp.Time,
-		PartitionKey: source.PartitionKey,
+	if bytes.IndexByte(text, '\\') < 0 {
+		return dst, false
 	}
-}
-
-// resourceName returns what follows the slash in an ARN such as
-// arn:aws:kinesis:eu-west-1:111122223333:stream/orders.
-func resourceName(arn string) string {
-	_, name, _ := strings.Cut(arn, "/")
-	return name
-}
-
-// answer says what has become of a record.
-func answer(id string, result Result, err error) ResponseRecord {
-	switch {
-	case err != nil:
-		return failed(id)
-	case len(result.Data) == 0:
-		return ResponseRecord{RecordID: id, Result: events.KinesisFirehoseTransformedStateDropped, Data: []byte{}}
-	}
-	r := ResponseRecord{RecordID: id, Result: events.KinesisFirehoseTransformedStateOk, Data: result.Data}
-	if len(result.PartitionKeys) > 0 {
-		r.Metadata = &Metadata{PartitionKeys: result.PartitionKeys}
-	}
-	return r
-}
-
-// failed carries no data: what Firehose writes under the error prefix is the
-// record as it came.
-func failed(id string) ResponseRecord {
-	return ResponseRecord{RecordID: id, Result: events.KinesisFirehoseTransformedStateProcessingFailed, Data: []byte{}}
-}
-
-// limit fails the records that have no room in a response of limit bytes, and
-// returns their ids. The rest of the batch is not sent anew: it would reach the
-// stream's other consumers a second time.
-func limit(records []ResponseRecord, limit int) (tooLarge []string) {
-	room := limit - len(`{"records":[]}`)
-	for _, r := range records {
-		room -= size(failed(r.RecordID)) + len(",")
-	}
-	for i, r := range records {
-		more := size(r) - size(failed(r.RecordID))
-		if more > room {
-			records[i] = failed(r.RecordID)
-			tooLarge = append(tooLarge, r.RecordID)
-			continue
-		}
-		room -= more
-	}
-	return tooLarge
-}
-
-// size returns how many bytes of JSON r is.
-func size(r ResponseRecord) int {
-	encoded := base64.StdEncoding.EncodedLen(len(r.Data))
-	r.Data = nil // counted above; it would be the most of the work
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return len(text) - len("null") + len(`""`) + encoded
+	// Escaped, as some encoders do to a slash. Firehose was not seen to.
+	text = unquote(slices.Concat([]byte{'"'}, text, []byte{'"'}))
+	n, err := stdbase64.StdEncoding.Decode(room, text)
+	return dst[:len(dst)+n], err == nil
 }

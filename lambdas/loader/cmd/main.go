@@ -7,8 +7,10 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/millrace-cdk/millrace/lambdas/emf"
 	"github.com/millrace-cdk/millrace/lambdas/loader"
 	"github.com/millrace-cdk/millrace/spec"
 )
@@ -20,7 +22,7 @@ func main() {
 		log.Error("starting the loader", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(l.Handle)
+	lambda.Start(l)
 }
 
 func wire(ctx context.Context, log *slog.Logger) (*loader.Loader, error) {
@@ -32,5 +34,13 @@ func wire(ctx context.Context, log *slog.Logger) (*loader.Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return loader.New(s, aws, log)
+	l, err := loader.New(s, aws, log)
+	if err != nil {
+		return nil, err
+	}
+	l.Metrics = &emf.Writer{
+		Output: os.Stdout, Namespace: loader.MetricNamespace,
+		Dimensions: map[string]string{loader.MetricDimension: lambdacontext.FunctionName},
+	}
+	return l, nil
 }
