@@ -32,14 +32,16 @@ func (s *supervisor) startDataPlanes(ctx context.Context) error {
 	s.state.Gateway = api.Addr()
 
 	delivery, err := firehose.Start(ctx, firehose.Config{
-		AWS: aws, TimeScale: cmp.Or(s.TimeScale, DefaultTimeScale), Log: s.Log.With("of", "firehose"),
+		AWS: aws, TimeScale: cmp.Or(s.TimeScale, DefaultTimeScale), State: s.dir.path("tmp", "firehose"), Log: s.Log.With("of", "firehose"),
 	})
 	if err != nil {
 		return err
 	}
 	s.closeLater(delivery)
 
-	poller, err := eventsource.Start(ctx, eventsource.Config{AWS: aws, Log: s.Log.With("of", "eventsource")})
+	poller, err := eventsource.Start(ctx, eventsource.Config{
+		AWS: aws, State: s.dir.path("tmp", "eventsource"), Log: s.Log.With("of", "eventsource"),
+	})
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,48 @@ var fakeMinistack = map[string]string{
 delivered = []
 def ingest_from_kinesis_source(stream_arn, records):
     delivered.extend(records)
+def _dest_description(dest):
+    return {"ExtendedS3DestinationDescription": {"Prefix": dest["config"]["Prefix"]}}
+def _build_description(stream):
+    return [_dest_description(d) for d in stream["destinations"]]
+def _deliver_records_to_s3(stream, dest, records):
+    delivered.extend(records)
+def _create_delivery_stream(data):
+    return 200, {}, ""
+def _delete_delivery_stream(data):
+    return 200, {}, ""
+def _put_record(data):
+    _deliver_records_to_s3({"name": data["DeliveryStreamName"], "arn": "arn:aws:firehose:r:0:deliverystream/logs"}, {}, [("id", b"line")])
+def _put_record_batch(data):
+    _deliver_records_to_s3({}, {}, [])
+_HANDLERS = {"CreateDeliveryStream": _create_delivery_stream, "DeleteDeliveryStream": _delete_delivery_stream}
 `,
 	"ministack/services/kinesis.py": `
+expired = []
+def _expire_iterators():
+    expired.append("iterators")
+def _expire_records(stream):
+    expired.append(stream["StreamARN"])
+async def handle_request():
+    _expire_iterators()
+def _get_shard_iterator(data):
+    _expire_records({"StreamARN": data})
+def _get_records(data):
+    _expire_records({"StreamARN": data})
+def _create_stream(data):
+    print("made", data)
+def _delete_stream(data):
+    print("deleted", data)
+def put_record_internal(stream_arn, partition_key, data):
+    print("put", stream_arn, partition_key, data)
+    return True
 def _put_record(data):
     from ministack.services import firehose as _firehose
+    _expire_records({"StreamARN": "arn"})
     _firehose.ingest_from_kinesis_source("arn", [1])
 def _put_records(data):
     from ministack.services import firehose as _firehose
+    _expire_records({"StreamARN": "arn"})
     _firehose.ingest_from_kinesis_source("arn", [1, 2])
 `,
 	"ministack/services/cloudformation/__init__.py": "",
@@ -48,6 +83,12 @@ def _apigw_request_validator_update(physical_id, old_props, new_props, stack_nam
     return physical_id, {}
 def _apigw_rest_api_create(logical_id, props, stack_name):
     return "api", {}
+def _lambda_esm_create(logical_id, props, stack_name):
+    from ministack.services import lambda_svc
+    lambda_svc._esms["made"] = {"UUID": "made", "EventSourceArn": props["EventSourceArn"], "State": "Enabled", "BatchSize": 10}
+    return "made", {}
+def _lambda_esm_update(physical_id, old_props, new_props, stack_name):
+    return physical_id, {}
 def _apigw_throttle(raw):
     return {"rateLimit": raw["RateLimit"]}
 def _apigw_usage_plan_body(props):
@@ -56,7 +97,8 @@ def _apigw_usage_plan_create(logical_id, props, stack_name):
     return _apigw_usage_plan_body(props)
 def _apigw_usage_plan_update(physical_id, old_props, new_props, stack_name):
     return _apigw_usage_plan_body(new_props)
-_RESOURCE_HANDLERS = {"AWS::ApiGateway::Method": {"create": _apigw_method_create, "update": _apigw_method_update},
+_RESOURCE_HANDLERS = {"AWS::Lambda::EventSourceMapping": {"create": _lambda_esm_create, "update": _lambda_esm_update},
+                      "AWS::ApiGateway::Method": {"create": _apigw_method_create, "update": _apigw_method_update},
                       "AWS::ApiGateway::RequestValidator": {"create": _apigw_request_validator_create, "update": _apigw_request_validator_update},
                       "AWS::ApiGateway::RestApi": {"create": _apigw_rest_api_create}}
 `,
@@ -76,7 +118,26 @@ def _update_rest_api(api_id, data):
 def _create_api_key(data):
     return data
 `,
+	"ministack/services/lambda_svc.py": `
+import json
+_esms = {}
+def _poll_kinesis():
+    print("polled")
+def _poll_loop():
+    _poll_kinesis()
+def _esm_response(esm):
+    return esm
+def _create_esm(data):
+    _esms["posted"] = {"UUID": "posted", "EventSourceArn": data["EventSourceArn"], "State": "Enabled", "BatchSize": 10}
+    return 202, {}, json.dumps(_esms["posted"])
+def _update_esm(esm_id, data):
+    return 202, {}, json.dumps(_esms[esm_id])
+def handle_request(data):
+    made = _create_esm(data)
+    return made if "TumblingWindowInSeconds" in data else _update_esm("posted", {"TumblingWindowInSeconds": 60})
+`,
 	"ministack/app.py": `
+import json
 def main():
     from ministack.services import apigateway_v1, firehose, kinesis
     from ministack.services.cloudformation import provisioners
@@ -95,6 +156,26 @@ def main():
     print(create("id", {"RestApiId": "api", "ValidateRequestBody": True, "ValidateRequestParameters": "false"}, "stack")[0])
     provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["update"]("made", {}, {"RestApiId": "api", "ValidateRequestBody": True}, "stack")
     provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"]("id", {"ApiKeySourceType": "AUTHORIZER"}, "stack")
+    kinesis._get_records("arn"); kinesis._get_records("another")
+    print("expired", *kinesis.expired)
+    config = {"Prefix": "p/", "FileExtension": ".json.gz", "CustomTimeZone": "Asia/Tokyo",
+              "S3BackupConfiguration": {"Prefix": "raw/"}, "S3BackupUpdate": {"BucketARN": "b"}}
+    print(firehose._build_description({"destinations": [{"config": config}]}))
+    handlers = firehose._HANDLERS
+    handlers["CreateDeliveryStream"]({"DeliveryStreamName": "lake", "DeliveryStreamType": "KinesisStreamAsSource"})
+    handlers["CreateDeliveryStream"]({"DeliveryStreamName": "logs"})
+    firehose._put_record({"DeliveryStreamName": "logs"})
+    handlers["DeleteDeliveryStream"]({"DeliveryStreamName": "logs"})
+    from ministack.services import lambda_svc
+    lambda_svc._poll_loop()
+    source = {"EventSourceArn": "arn:aws:kinesis:eu-west-1:000000000000:stream/events"}
+    for changed in ({"TumblingWindowInSeconds": 30}, {"StartingPositionTimestamp": 7, "BatchSize": 5}):
+        mapping = json.loads(lambda_svc.handle_request({**source, **changed})[2])
+        print("posted", mapping["BatchSize"], mapping["State"], mapping["TumblingWindowInSeconds"], mapping.get("StartingPositionTimestamp"))
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    handlers["create"]("id", {**source, "Enabled": False}, "stack")
+    handlers["update"]("made", {}, {"TumblingWindowInSeconds": 90}, "stack")
+    print("provisioned", lambda_svc._esms["made"]["State"], lambda_svc._esms["made"]["TumblingWindowInSeconds"])
     print("throttle", provisioners._apigw_usage_plan_create("id", {"ApiStages": [{"Throttle": {"/events/POST": {"RateLimit": 2}}}]}, "stack"))
 `,
 }
@@ -128,6 +209,14 @@ func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
 		"api body True parameters False",
 		"updated made /validateRequestBody=True /validateRequestParameters=False",
 		"changed api /apiKeySource=AUTHORIZER",
+		"expired arn another",
+		"[{'ExtendedS3DestinationDescription': {'Prefix': 'p/', 'FileExtension': '.json.gz', 'CustomTimeZone': 'Asia/Tokyo', 'S3BackupDescription': {'Prefix': 'raw/', 'BucketARN': 'b'}}}]",
+		"made {'StreamName': 'firehose-direct-put-logs', 'ShardCount': 1}",
+		"put arn:aws:kinesis:r:0:stream/firehose-direct-put-logs id b'line'",
+		"deleted {'StreamName': 'firehose-direct-put-logs'}",
+		"posted 100 Enabled 30 None",
+		"posted 5 Enabled 60 7",
+		"provisioned Disabled 90",
 		"throttle {'apiStages': [{'throttle': {'/events/POST': {'rateLimit': 2}}}]}",
 		"",
 	}, "\n"), output)
@@ -155,9 +244,17 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 			services + "cloudformation/provisioners.py", `"update": _apigw_request_validator_update`, `"update": print`,
 			"does not update AWS::ApiGateway::RequestValidator by _apigw_request_validator_update",
 		},
-		"APIs made otherwise":      {services + "cloudformation/provisioners.py", `{"create": _apigw_rest_api_create}`, "{}", "does not create AWS::ApiGateway::RestApi by _apigw_rest_api_create"},
-		"throttles kept elsewhere": {services + "cloudformation/provisioners.py", "return _apigw_usage_plan_body(new_props)", "pass", "_apigw_usage_plan_update does not call _apigw_usage_plan_body"},
-		"module gone":              {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
+		"APIs made otherwise":              {services + "cloudformation/provisioners.py", `{"create": _apigw_rest_api_create}`, "{}", "does not create AWS::ApiGateway::RestApi by _apigw_rest_api_create"},
+		"throttles kept elsewhere":         {services + "cloudformation/provisioners.py", "return _apigw_usage_plan_body(new_props)", "pass", "_apigw_usage_plan_update does not call _apigw_usage_plan_body"},
+		"destinations described otherwise": {services + "firehose.py", "_dest_description(dest)", "_dest_description(stream, dest)", "firehose has no _dest_description(dest)"},
+		"streams made otherwise":           {services + "firehose.py", `"CreateDeliveryStream": _create_delivery_stream`, `"CreateDeliveryStream": print`, "does not serve CreateDeliveryStream by _create_delivery_stream"},
+		"direct PUT delivered elsewhere":   {services + "firehose.py", "_deliver_records_to_s3({}, {}, [])", "pass", "_put_record_batch does not call _deliver_records_to_s3"},
+		"records expired elsewhere":        {services + "kinesis.py", "def _get_records(data):\n    _expire_records({\"StreamARN\": data})", "def _get_records(data):\n    pass", "_get_records does not call _expire_records"},
+		"iterators expired otherwise":      {services + "kinesis.py", "_expire_iterators()", "_expire_iterators(now=0)", "kinesis has no _expire_iterators()"},
+		"mappings polled elsewhere":        {services + "lambda_svc.py", "    _poll_kinesis()", "    pass", "lambda_svc._poll_loop does not call _poll_kinesis"},
+		"mappings made otherwise":          {services + "lambda_svc.py", "def _create_esm(data)", "def _create_esm(request, data)", "lambda_svc has no _create_esm(data)"},
+		"mappings provisioned otherwise":   {services + "cloudformation/provisioners.py", `"create": _lambda_esm_create`, `"create": print`, "does not create AWS::Lambda::EventSourceMapping by _lambda_esm_create"},
+		"module gone":                      {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, err := launch(t, change.file, change.old, change.new)

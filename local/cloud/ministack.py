@@ -15,6 +15,7 @@ sys.path[:] = [entry for entry in sys.path
 import importlib.metadata  # noqa: E402
 import inspect  # noqa: E402
 import json  # noqa: E402
+import time  # noqa: E402
 
 PINNED = "1.5.33"
 
@@ -30,6 +31,15 @@ def check(condition, what):
 
 def parameters(function):
     return list(inspect.signature(function).parameters)
+
+
+def calls(module, caller, name):
+    """Whether a function looks name up in its module at every call, so that it can be replaced there."""
+    def named_in(code):  # or in a comprehension, which is code of its own
+        return name in code.co_names or any(named_in(part) for part in code.co_consts if inspect.iscode(part))
+
+    code = getattr(getattr(module, caller, None), "__code__", None)
+    return code is not None and named_in(code)
 
 
 def check_version():
@@ -211,6 +221,160 @@ def keep_client_throttles():
     setattr(provisioners, name, body)
 
 
+def tell_whole_destinations():
+    """A delivery stream's description leaves out what local/firehose delivers by."""
+    from ministack.services import firehose
+
+    name = "_dest_description"
+    original = getattr(firehose, name, lambda: None)
+    check(parameters(original) == ["dest"], f"ministack.services.firehose has no {name}(dest)")
+    check(calls(firehose, "_build_description", name),
+          f"ministack.services.firehose._build_description does not call {name}")
+
+    def description(dest):
+        made = original(dest)
+        told = made.get("ExtendedS3DestinationDescription")
+        if told is not None:
+            config = dest["config"]
+            told.update({key: config[key] for key in ("FileExtension", "CustomTimeZone") if key in config})
+            backup = {**config.get("S3BackupConfiguration", {}), **config.get("S3BackupUpdate", {})}
+            if backup:
+                told["S3BackupDescription"] = backup
+        return made
+
+    setattr(firehose, name, description)
+
+
+def hand_over_direct_puts():
+    """The emulator delivers what is put to a delivery stream itself. Here it goes
+    through a Kinesis stream of this name, from which local/firehose delivers it."""
+    from ministack.services import firehose, kinesis
+
+    stream_of = "firehose-direct-put-{}".format
+    for module, name, wanted in (
+            (firehose, "_create_delivery_stream", ["data"]), (firehose, "_delete_delivery_stream", ["data"]),
+            (firehose, "_deliver_records_to_s3", ["stream", "dest", "records"]),
+            (kinesis, "_create_stream", ["data"]), (kinesis, "_delete_stream", ["data"]),
+            (kinesis, "put_record_internal", ["stream_arn", "partition_key", "data"])):
+        check(parameters(getattr(module, name, lambda: None)) == wanted, f"{module.__name__} has no {name}({', '.join(wanted)})")
+    handlers = getattr(firehose, "_HANDLERS", {})
+    originals = {}
+    for operation, name in {"CreateDeliveryStream": "_create_delivery_stream", "DeleteDeliveryStream": "_delete_delivery_stream"}.items():
+        originals[name] = getattr(firehose, name)
+        check(handlers.get(operation) is originals[name], f"ministack.services.firehose does not serve {operation} by {name}")
+    for operation in ("_put_record", "_put_record_batch"):
+        check(calls(firehose, operation, "_deliver_records_to_s3"),
+              f"ministack.services.firehose.{operation} does not call _deliver_records_to_s3")
+
+    def create(data):
+        answer = originals["_create_delivery_stream"](data)
+        if answer[0] < 400 and data.get("DeliveryStreamType", "DirectPut") == "DirectPut":
+            kinesis._create_stream({"StreamName": stream_of(data["DeliveryStreamName"]), "ShardCount": 1})
+        return answer
+
+    def delete(data):
+        answer = originals["_delete_delivery_stream"](data)
+        if answer[0] < 400:
+            kinesis._delete_stream({"StreamName": stream_of(data["DeliveryStreamName"])})  # not there for other sources
+        return answer
+
+    def deliver(stream, dest, records):
+        queue = stream["arn"].replace(":firehose:", ":kinesis:").split(":deliverystream/")[0] + ":stream/" + stream_of(stream["name"])
+        for record_id, data in records:
+            if not kinesis.put_record_internal(queue, record_id, data):
+                raise RuntimeError(f"{queue} takes no records")
+
+    for operation, replacement in {"CreateDeliveryStream": create, "DeleteDeliveryStream": delete}.items():
+        setattr(firehose, handlers[operation].__name__, replacement)
+        handlers[operation] = replacement
+    firehose._deliver_records_to_s3 = deliver
+
+
+EXPIRY_SECONDS = 60
+
+
+def look_seldom_for_what_has_expired():
+    """The emulator walks through all its iterators at every request to Kinesis, and
+    through all records of a stream at most of them: the more there is, the slower
+    each. What expires does so after five minutes and hours: a look a minute does."""
+    from ministack.services import kinesis
+
+    for name, wanted, callers in (
+            ("_expire_iterators", [], ["handle_request"]),
+            ("_expire_records", ["stream"], ["_put_record", "_put_records", "_get_shard_iterator", "_get_records"])):
+        original = getattr(kinesis, name, lambda _: None)
+        check(parameters(original) == wanted, f"ministack.services.kinesis has no {name}({', '.join(wanted)})")
+        for caller in callers:
+            check(calls(kinesis, caller, name), f"ministack.services.kinesis.{caller} does not call {name}")
+        setattr(kinesis, name, seldom(original))
+
+
+def seldom(original):
+    """original, at most once in EXPIRY_SECONDS for a stream (or at all, if it takes none)."""
+    looked = {}
+
+    def look(*streams):
+        key, now = tuple(stream["StreamARN"] for stream in streams), time.monotonic()
+        if now - looked.get(key, -EXPIRY_SECONDS) >= EXPIRY_SECONDS:
+            looked[key] = now
+            original(*streams)
+
+    return look
+
+
+def leave_stream_mappings_to_their_poller():
+    """The emulator polls for an event source mapping on a Kinesis stream with almost
+    none of its settings: local/eventsource polls instead. Of a mapping's settings it
+    keeps neither the tumbling window nor the time to start at, and not that
+    CloudFormation made it disabled; and batches are of 100 by default, not 10."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    for name, caller in {"_poll_kinesis": "_poll_loop", "_create_esm": "handle_request", "_update_esm": "handle_request"}.items():
+        check(calls(lambda_svc, caller, name), f"ministack.services.lambda_svc.{caller} does not call {name}")
+    kind, wanted = "AWS::Lambda::EventSourceMapping", {
+        "_lambda_esm_create": ["logical_id", "props", "stack_name"],
+        "_lambda_esm_update": ["physical_id", "old_props", "new_props", "stack_name"]}
+    handler = getattr(provisioners, "_RESOURCE_HANDLERS", {}).get(kind, {})
+    for operation in ("create", "update"):
+        name = "_lambda_esm_" + operation
+        original = getattr(provisioners, name, lambda: None)
+        check(parameters(original) == wanted[name], f"ministack.services.cloudformation.provisioners has no {name}({', '.join(wanted[name])})")
+        check(handler.get(operation) is original, f"ministack.services.cloudformation.provisioners does not {operation} {kind} by {name}")
+    for name, taken in {"_create_esm": ["data"], "_update_esm": ["esm_id", "data"], "_esm_response": ["esm"]}.items():
+        check(parameters(getattr(lambda_svc, name, lambda: None)) == taken, f"ministack.services.lambda_svc has no {name}({', '.join(taken)})")
+
+    def complete(uuid, settings, made):
+        mapping = lambda_svc._esms[uuid]
+        mapping.update({key: settings[key] for key in ("TumblingWindowInSeconds", "StartingPositionTimestamp") if key in settings})
+        if made and ":kinesis:" in mapping["EventSourceArn"]:
+            mapping["BatchSize"] = int(settings.get("BatchSize", 100))
+            mapping["State"] = "Enabled" if settings.get("Enabled", True) in (True, "true") else "Disabled"
+        return mapping
+
+    def by_api(original, made):
+        def answer(*arguments):
+            status, headers, body = original(*arguments)
+            if status < 400:
+                mapping = complete(json.loads(body)["UUID"], arguments[-1], made)
+                body = json.dumps(lambda_svc._esm_response(mapping)).encode()
+            return status, headers, body
+        return answer
+
+    def by_template(original, made):
+        def provision(physical_id, *arguments):
+            uuid, attributes = original(physical_id, *arguments)
+            complete(uuid, arguments[-2], made or uuid != physical_id)
+            return uuid, attributes
+        return provision
+
+    lambda_svc._poll_kinesis = lambda: False
+    for operation, made in {"create": True, "update": False}.items():
+        name = f"_{operation}_esm"
+        setattr(lambda_svc, name, by_api(getattr(lambda_svc, name), made))
+        handler[operation] = by_template(handler[operation], made)
+
+
 def main():
     try:
         check_version()
@@ -221,6 +385,10 @@ def main():
         update_request_validators()
         keep_api_key_sources()
         keep_client_throttles()
+        tell_whole_destinations()
+        hand_over_direct_puts()
+        look_seldom_for_what_has_expired()
+        leave_stream_mappings_to_their_poller()
         from ministack import app
         check(callable(getattr(app, "main", None)), "ministack.app has no main()")
     except (Changed, ImportError) as problem:

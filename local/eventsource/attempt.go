@@ -29,11 +29,12 @@ func (l *lane) process(ctx context.Context, a attempt) {
 		if len(a.batch) == 0 || ctx.Err() != nil {
 			return
 		}
-		s := l.settings.Load()
-		result, err := function.Call(ctx, l.lambda, s.function, event(a.batch))
+		l.enter(ctx, a.batch[0])
 		if ctx.Err() != nil {
 			return
 		}
+		s := l.settings.Load()
+		result, err := l.invoke(ctx, l.event(a.batch, l.window, false))
 		switch {
 		case err != nil:
 			// Not invoked: no retry is spent, only the records' age ends this.
@@ -41,12 +42,14 @@ func (l *lane) process(ctx context.Context, a attempt) {
 		default:
 			a.invoked++
 			a.last = result
-			failed := firstFailed(a.batch, result, s.reportsFailures)
-			if failed == len(a.batch) {
-				l.invoking.Report(nil)
+			failed, err := l.judge(s, a.batch, result)
+			l.invoking.Report(err)
+			if failed > 0 {
+				l.checkpoint.finishIn(l.key, l.window, places(a.batch[:failed])...)
+			}
+			if err == nil || ctx.Err() != nil {
 				return
 			}
-			l.invoking.Report(describe(result))
 			switch {
 			case s.bisect && failed > 0:
 				a.batch = a.batch[failed:] // bisected at the returned sequence number
@@ -70,6 +73,42 @@ func (l *lane) process(ctx context.Context, a attempt) {
 		}
 		l.pause(ctx, failures)
 	}
+}
+
+// linger is how long an invocation that has begun may go on after the poller
+// is closed or the mapping disabled: what it does need not be done again.
+const linger = 5 * time.Second
+
+func (l *lane) invoke(ctx context.Context, payload []byte) (function.Result, error) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(linger, cancel) })()
+	return function.Call(longer, l.lambda, l.settings.Load().function, payload)
+}
+
+// judge returns how many records at the head of a batch the function has
+// processed; its error says why not all. It takes over a tumbling window's new state.
+func (l *lane) judge(s *settings, batch []record, result function.Result) (processed int, err error) {
+	if result.FunctionError != "" {
+		return 0, describe(result)
+	}
+	processed = len(batch)
+	if s.reportsFailures {
+		processed = firstFailed(batch, result.Payload)
+	}
+	if l.window != nil {
+		state, err := stateOf(result)
+		if err != nil {
+			return 0, err
+		}
+		if processed > 0 {
+			l.window.State = state
+		}
+	}
+	if processed < len(batch) {
+		return processed, describe(result)
+	}
+	return processed, nil
 }
 
 func (l *lane) pause(ctx context.Context, failures int) {
@@ -99,21 +138,17 @@ func (l *lane) discardOld(ctx context.Context, a attempt) attempt {
 	return a
 }
 
-// firstFailed returns the index of the first record that the function did not
-// process; len(batch) when it processed all.
-func firstFailed(batch []record, result function.Result, reports bool) int {
-	switch {
-	case result.FunctionError != "":
-		return 0
-	case !reports:
-		return len(batch)
-	}
-	switch string(bytes.TrimSpace(result.Payload)) {
+// firstFailed returns the index of the first record that a response reports as
+// failed; len(batch) when there is none.
+func firstFailed(batch []record, payload []byte) int {
+	switch string(bytes.TrimSpace(payload)) {
 	case ``, `null`, `""`, `[]`: // an empty or a null response
 		return len(batch)
 	}
-	var response events.KinesisEventResponse
-	if json.Unmarshal(result.Payload, &response) != nil {
+	var response struct {
+		BatchItemFailures []events.KinesisBatchItemFailure `json:"batchItemFailures"`
+	}
+	if json.Unmarshal(payload, &response) != nil {
 		return 0
 	}
 	lowest := len(batch)

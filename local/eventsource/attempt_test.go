@@ -1,8 +1,10 @@
 package eventsource
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,12 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The sentences are those of the AWS Lambda Developer Guide,
+// https://docs.aws.amazon.com/lambda/latest/dg/, on the page that stands above each test.
+
+// with-kinesis: "Kinesis record event"
 func TestEventIsLambdasKinesisEvent(t *testing.T) {
 	f := newFixture(nil, nil)
 	r := newRecord(f.settings.Load(), "shardId-000000000006", kinesistypes.Record{
 		SequenceNumber: aws.String("49590338271490256608559692538361571095921575989136588898"), PartitionKey: aws.String("1"),
 		Data: []byte("Hello, this is a test."), ApproximateArrivalTimestamp: aws.Time(time.UnixMilli(1545084650987)),
-	})
+	}, nil)
 	assert.JSONEq(t, `{"Records":[{
 		"kinesis": {
 			"kinesisSchemaVersion": "1.0", "partitionKey": "1",
@@ -28,9 +34,10 @@ func TestEventIsLambdasKinesisEvent(t *testing.T) {
 		"eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
 		"eventName": "aws:kinesis:record", "invokeIdentityArn": "arn:aws:iam::000000000000:role/f",
 		"awsRegion": "eu-west-1", "eventSourceARN": "arn:aws:kinesis:eu-west-1:000000000000:stream/events"
-	}]}`, string(event([]record{r})))
+	}]}`, string(f.event([]record{r}, nil, false)))
 }
 
+// services-kinesis-batchfailurereporting: "Success and failure conditions"
 func TestLambdaTreatsABatchAsACompleteSuccess(t *testing.T) {
 	for name, payload := range map[string]string{
 		"an empty batchItemFailures list": `{"batchItemFailures":[]}`,
@@ -49,6 +56,7 @@ func TestLambdaTreatsABatchAsACompleteSuccess(t *testing.T) {
 	}
 }
 
+// services-kinesis-batchfailurereporting: "Success and failure conditions"
 func TestLambdaTreatsABatchAsACompleteFailure(t *testing.T) {
 	for name, payload := range map[string]string{
 		"an empty string itemIdentifier":        `{"batchItemFailures":[{"itemIdentifier":""}]}`,
@@ -65,18 +73,21 @@ func TestLambdaTreatsABatchAsACompleteFailure(t *testing.T) {
 	}
 }
 
+// services-kinesis-batchfailurereporting: "Lambda then retries all records starting from that checkpoint."
 func TestLambdaUsesTheRecordWithTheLowestSequenceNumberAsTheCheckpoint(t *testing.T) {
 	f := newFixture(once(failing("103", "101", "102")), nil)
 	f.run(t, "a", "b", "c", "d")
 	assert.Equal(t, []string{"a b c d", "b c d"}, f.lambda.batches)
 }
 
+// services-kinesis-batchfailurereporting: "these responses will not be processed by Lambda unless the feature is explicitly turned on"
 func TestPartialResponsesWillNotBeProcessedUnlessReportBatchItemFailuresIsTurnedOn(t *testing.T) {
 	f := newFixture(once(failing("101")), func(s *settings) { s.reportsFailures = false })
 	f.run(t, "a", "b")
 	assert.Equal(t, []string{"a b"}, f.lambda.batches)
 }
 
+// with-kinesis: "If your function returns an error, Lambda retries the batch until processing succeeds or the data expires."
 func TestIfTheFunctionReturnsAnErrorLambdaRetriesTheBatchUntilProcessingSucceeds(t *testing.T) {
 	calls := 0
 	f := newFixture(func(string) answer {
@@ -90,6 +101,7 @@ func TestIfTheFunctionReturnsAnErrorLambdaRetriesTheBatchUntilProcessingSucceeds
 	assert.Empty(t, f.s3.bodies)
 }
 
+// kinesis-on-failure-destination: "If the error handling measures fail, Lambda discards the records and continues"
 func TestBatchThatHasExhaustedAllRetriesIsDiscardedToTheDestination(t *testing.T) {
 	f := newFixture(poisoned("b"), func(s *settings) { s.retries = 2 })
 	f.run(t, "a", "b")
@@ -98,6 +110,7 @@ func TestBatchThatHasExhaustedAllRetriesIsDiscardedToTheDestination(t *testing.T
 	assert.Equal(t, []string{"a", "b"}, f.discarded(t))
 }
 
+// Not documented: how a reported failure counts.
 func TestRetriesOfAReportedFailureCountFromTheFirst(t *testing.T) {
 	f := newFixture(func(batch string) answer {
 		if batch == "a b c" {
@@ -111,6 +124,7 @@ func TestRetriesOfAReportedFailureCountFromTheFirst(t *testing.T) {
 	assert.Equal(t, []string{"c"}, f.discarded(t))
 }
 
+// services-kinesis-create: "When the function returns an error, split the batch into two before retrying."
 func TestWhenTheFunctionReturnsAnErrorTheBatchIsSplitIntoTwoBeforeRetrying(t *testing.T) {
 	f := newFixture(poisoned("bad"), func(s *settings) { s.bisect, s.retries = true, 1 })
 	f.run(t, "a", "b", "bad", "d")
@@ -119,6 +133,7 @@ func TestWhenTheFunctionReturnsAnErrorTheBatchIsSplitIntoTwoBeforeRetrying(t *te
 	assert.Equal(t, []string{"bad"}, f.discarded(t))
 }
 
+// kinesis-on-failure-destination: "Splitting batches doesn't consume the retry quota."
 func TestSplittingABatchDoesNotCountTowardsTheRetryQuota(t *testing.T) {
 	f := newFixture(poisoned("bad"), func(s *settings) { s.bisect, s.retries = true, 0 })
 	f.run(t, "a", "b", "c", "d", "e", "f", "g", "bad")
@@ -126,6 +141,16 @@ func TestSplittingABatchDoesNotCountTowardsTheRetryQuota(t *testing.T) {
 	assert.Equal(t, []string{"bad"}, f.discarded(t))
 }
 
+// services-kinesis-batchfailurereporting: "the batch is bisected regardless of your ReportBatchItemFailures setting"
+func TestIfTheInvocationFailsTheBatchIsBisectedRegardlessOfReportBatchItemFailures(t *testing.T) {
+	for _, reports := range []bool{false, true} {
+		f := newFixture(once(answer{functionError: "Unhandled"}), func(s *settings) { s.bisect, s.reportsFailures, s.retries = true, reports, 0 })
+		f.run(t, "a", "b")
+		assert.Equal(t, []string{"a b", "a", "b"}, f.lambda.batches)
+	}
+}
+
+// services-kinesis-batchfailurereporting: "Bisecting a batch"
 func TestTheBatchIsBisectedAtTheReturnedSequenceNumberAndLambdaRetriesOnlyTheRemainingRecords(t *testing.T) {
 	f := newFixture(once(failing("102")), func(s *settings) { s.bisect, s.retries = true, 0 })
 	f.run(t, "a", "b", "c", "d")
@@ -133,6 +158,7 @@ func TestTheBatchIsBisectedAtTheReturnedSequenceNumberAndLambdaRetriesOnlyTheRem
 	assert.Empty(t, f.s3.bodies)
 }
 
+// kinesis-on-failure-destination: "Before invocation: … it retries until the records expire or exceed the maximum age"
 func TestIfLambdaThrottlesTheFunctionItRetriesWithoutSpendingTheRetryQuota(t *testing.T) {
 	calls := 0
 	f := newFixture(func(string) answer {
@@ -147,6 +173,7 @@ func TestIfLambdaThrottlesTheFunctionItRetriesWithoutSpendingTheRetryQuota(t *te
 	assert.Empty(t, f.s3.bodies)
 }
 
+// services-kinesis-create: "The maximum age of a record that Lambda sends to your function."
 func TestRecordsThatExceedTheMaximumAgeAreDiscardedAndTheYoungerOnesProcessed(t *testing.T) {
 	f := newFixture(func(string) answer { return answer{payload: "null"} }, func(s *settings) { s.maxAge = time.Minute })
 	batch := f.batch("old", "older", "young")
@@ -163,15 +190,42 @@ func TestRecordsThatExceedTheMaximumAgeAreDiscardedAndTheYoungerOnesProcessed(t 
 	assert.EqualValues(t, 1, r["requestContext"].(map[string]any)["approximateInvokeCount"])
 }
 
+// kinesis-on-failure-destination: "During invocation: … Lambda retries until the records expire, exceed the maximum age"
 func TestLambdaRetriesUntilTheRecordsExceedTheMaximumAge(t *testing.T) {
-	f := newFixture(poisoned("a"), func(s *settings) { s.maxAge = 50 * time.Millisecond })
-	f.wait = func(int) time.Duration { return 10 * time.Millisecond }
-	f.run(t, "a")
-	assert.Greater(t, len(f.lambda.batches), 1)
-	require.Len(t, f.s3.bodies, 1)
-	assert.Equal(t, []string{"a"}, f.discarded(t))
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(poisoned("a"), func(s *settings) { s.maxAge = time.Minute })
+		f.wait = func(int) time.Duration { return 25 * time.Second }
+		f.run(t, "a")
+		assert.Len(t, f.lambda.batches, 3) // at 0, 25 and 50 s
+		require.Len(t, f.s3.bodies, 1)
+		assert.Equal(t, []string{"a"}, f.discarded(t))
+	})
 }
 
+// with-kinesis: "Lambda event source mappings process each event at least once"
+func TestInvocationThatHasBegunMayEndAfterTheMappingIsDisabled(t *testing.T) {
+	ctx, disable := context.WithCancel(t.Context())
+	f := newFixture(func(string) answer {
+		disable()
+		return answer{payload: "null"}
+	}, nil)
+	f.process(ctx, attempt{batch: f.batch("a", "b")})
+	assert.Equal(t, "101", f.checkpoint.after(f.key))
+}
+
+// with-kinesis: "Lambda event source mappings process each event at least once"
+func TestWhatFailedWhenTheMappingWasDisabledIsProcessedAgain(t *testing.T) {
+	ctx, disable := context.WithCancel(t.Context())
+	f := newFixture(func(string) answer {
+		disable()
+		return failing("101")
+	}, func(s *settings) { s.retries = 0 })
+	f.process(ctx, attempt{batch: f.batch("a", "b")})
+	assert.Equal(t, "100", f.checkpoint.after(f.key))
+	assert.Empty(t, f.s3.bodies)
+}
+
+// Not documented: how long Lambda waits.
 func TestBackoffDoublesUpToHalfAMinute(t *testing.T) {
 	var got []time.Duration
 	for _, n := range []int{1, 2, 3, 8, 9, 1000} {

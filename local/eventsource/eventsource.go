@@ -1,21 +1,23 @@
 // Package eventsource runs the deployed event source mappings on Kinesis
 // streams as AWS Lambda documents them. The emulator's own poller ignores
 // almost all of their settings: it takes a reported failure for a success and
-// tries a failed batch for ever.
+// tries a failed batch for ever. Our launcher of it (local/cloud/ministack.py)
+// stops that poller, and keeps of a mapping what the emulator forgets.
 //
-// A mapping that is enabled is disabled in the emulator and polled from here,
-// for as long as it exists. It reads what is deployed through the Lambda API,
-// never the source, and invokes the deployed function through it.
+// What is deployed is read through the Lambda API, never from the source, and
+// the deployed function is invoked through it: by its alias or version if the
+// mapping names one, and as often at once as its reserved concurrency lets it.
 //
 //	what                                    as AWS does it?
 //	--------------------------------------  ----------------------------------------------------------
-//	StartingPosition                        TRIM_HORIZON; LATEST counts from the take-over; AT_TIMESTAMP
-//	                                          is refused: the emulator does not keep the timestamp
+//	StartingPosition                        yes; LATEST counts from when the mapping is first seen enabled
 //	BatchSize, MaximumBatchingWindow, 6 MB  yes, in real seconds
-//	shards at once, in order within one     yes; children of a split after their parent
+//	shards at once, in order within one     yes; children of a split or a merge after their parents
 //	ParallelizationFactor                   yes, by partition key; one lane that fails holds up its
 //	                                          shard's others once it has 2,000 records waiting
 //	event                                   yes
+//	FilterCriteria                          yes, on data, which is all that AWS filters Kinesis by; not
+//	                                          wildcards, nor operators within anything-but
 //	ReportBatchItemFailures                 yes; an identifier that is not of the batch fails all of it
 //	BisectBatchOnFunctionError              yes
 //	MaximumRetryAttempts                    yes; every retry counts, a split does not
@@ -23,35 +25,44 @@
 //	-1: until the record expires            tried for as long as the poller runs
 //	throttles and unreachable functions     tried until the records are too old, as AWS does
 //	time between retries                    from 250 ms doubling to 30 s; AWS documents none
-//	OnFailure to S3, SQS                    yes; tried for ever when the destination refuses
-//	OnFailure to SNS or Kafka, filters,     no: such a mapping stays with the emulator, which an error
-//	  tumbling windows                        in the log says
+//	OnFailure to S3, SQS                    yes; tried for ever when the destination refuses. AWS may put
+//	                                          several failed batches into one record, this does not
+//	OnFailure to SNS or Kafka               no: what is discarded is lost, which an error in the log says
+//	TumblingWindowInSeconds                 yes, one lane a shard whatever ParallelizationFactor says; see
+//	                                          below
 //	settings changed                        in force with the next batch or attempt
-//	disabled after it was taken over        cannot be told from our own disabling: it goes on
-//	created with Enabled false by           cannot be told: the emulator's description says Enabled
-//	  CloudFormation
-//	restart                                 no checkpoints: begins again at StartingPosition, and only
-//	                                          if the mapping is enabled again
-//	during the take-over                    the emulator may already have sent a batch, which comes again
-//	consumer with enhanced fan-out          no: EventSourceArn must be a stream's
-//	metrics, LastProcessingResult           no
+//	disabled, enabled again                 goes on after the last record that was processed
+//	restart                                 yes: with Config.State every record is processed at least once;
+//	                                          retries are counted anew
+//	consumer with enhanced fan-out          reads the stream with everyone else
+//	records aggregated by the KPL           passed on as they are, as AWS does
+//	metrics, LastProcessingResult,          no
+//	  KmsKeyArn, MetricsConfig
 //
-// Documents: "AWS Lambda Developer Guide", with-kinesis,
-// services-kinesis-create, services-kinesis-batchfailurereporting,
-// kinesis-on-failure-destination, services-kinesis-parameters.
+// Of tumbling windows AWS does not document all. Here a window's last
+// invocation has no records; it comes once a later record is read, or the shard
+// was found empty after the window's end; it is tried until it succeeds. A
+// window that ends with its shard is not called terminated early. Of a partial
+// failure the returned state is kept with what was processed; when nothing was,
+// neither is the state.
+//
+// A setting that is not supported is said in the log, as an error, and the
+// mapping is polled without it.
+//
+// Documents: "AWS Lambda Developer Guide", with-kinesis, services-kinesis-create,
+// services-kinesis-parameters, services-kinesis-batchfailurereporting,
+// services-kinesis-windows, kinesis-on-failure-destination,
+// with-kinesis-filtering, invocation-eventsourcemapping.
 package eventsource
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -64,6 +75,10 @@ import (
 type Config struct {
 	// AWS reaches the emulator: endpoint, region, credentials.
 	AWS aws.Config
+	// State is a folder for checkpoints: with it, a later Poller goes on where
+	// this one stopped. Files of mappings that are no more are removed from it.
+	// Default: none, a later Poller begins again at StartingPosition.
+	State string
 	// Log receives trouble; normal operation is silent.
 	// Default: slog.Default().
 	Log *slog.Logger
@@ -75,17 +90,12 @@ type Poller struct {
 	ended chan struct{}
 }
 
-// Start takes over every event source mapping on a Kinesis stream that is
-// deployed now or later, until ctx is done or Close is called. It fails if
-// the mappings cannot be listed.
+// Start polls for every enabled event source mapping on a Kinesis stream that
+// is deployed now or later, until ctx is done or Close is called. It fails if
+// the mappings cannot be listed or the checkpoints not be read.
 func Start(ctx context.Context, config Config) (*Poller, error) {
 	client := lambda.NewFromConfig(config.AWS)
-	f := &follower{
-		lambda:  client,
-		log:     cmp.Or(config.Log, slog.Default()),
-		taken:   map[string]string{},
-		refused: map[string]string{},
-	}
+	f := newFollower(client, config.State, cmp.Or(config.Log, slog.Default()))
 	services := services{
 		kinesis: kinesis.NewFromConfig(config.AWS),
 		lambda:  client,
@@ -93,7 +103,7 @@ func Start(ctx context.Context, config Config) (*Poller, error) {
 		s3:  s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
 		sqs: sqs.NewFromConfig(config.AWS),
 	}
-	if _, err := f.list(ctx); err != nil {
+	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -101,14 +111,14 @@ func Start(ctx context.Context, config Config) (*Poller, error) {
 	go func() {
 		defer close(running.ended)
 		deployed.Follow(ctx, f.log, f.list, func(s settings) deployed.Worker[settings] {
-			return newMapping(s, services, f.log)
+			return newMapping(s, services, f.checkpoints[s.uuid], f.log)
 		})
 	}()
 	return running, nil
 }
 
-// Close stops polling and waits until everything has stopped. The mappings
-// stay disabled in the emulator.
+// Close stops polling and waits until everything has stopped: an invocation
+// that has begun may end, for up to [linger].
 func (p *Poller) Close() {
 	p.stop()
 	<-p.ended
@@ -120,74 +130,4 @@ type services struct {
 	lambda  function.API
 	s3      objectAPI
 	sqs     queueAPI
-}
-
-// follower finds the mappings to run and takes them over.
-type follower struct {
-	lambda  *lambda.Client
-	log     *slog.Logger
-	taken   map[string]string // by UUID: the role of the function of a mapping taken over
-	refused map[string]string // by UUID: why a mapping is left to the emulator
-}
-
-// list returns the settings of every mapping that was taken over, now or before.
-func (f *follower) list(ctx context.Context) (map[string]settings, error) {
-	found := map[string]settings{}
-	pages := lambda.NewListEventSourceMappingsPaginator(f.lambda, &lambda.ListEventSourceMappingsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("listing event source mappings: %w", err)
-		}
-		for _, m := range page.EventSourceMappings {
-			source, err := arn.Parse(aws.ToString(m.EventSourceArn))
-			if err != nil || source.Service != "kinesis" {
-				continue
-			}
-			s, err := newSettings(m, source)
-			if err != nil {
-				f.refuse(s.uuid, err)
-				continue
-			}
-			if err := f.takeOver(ctx, m, &s); err != nil {
-				f.refuse(s.uuid, err) // for now: it is tried again at the next listing
-			}
-			if _, ours := f.taken[s.uuid]; ours {
-				found[s.uuid] = s
-			}
-		}
-	}
-	return found, nil
-}
-
-// takeOver disables an enabled mapping in the emulator. CloudFormation may
-// enable it again: then it is disabled again, and its position stays. A
-// mapping that was found disabled is someone else's wish.
-func (f *follower) takeOver(ctx context.Context, m types.EventSourceMappingConfiguration, s *settings) error {
-	role, ours := f.taken[s.uuid]
-	if aws.ToString(m.State) == "Enabled" {
-		if !ours {
-			configuration, err := f.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &s.function})
-			if err != nil {
-				return fmt.Errorf("getting the configuration of %s: %w", s.function, err)
-			}
-			role = aws.ToString(configuration.Role)
-		}
-		_, err := f.lambda.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: &s.uuid, Enabled: aws.Bool(false)})
-		if err != nil {
-			return fmt.Errorf("disabling event source mapping %s in the emulator: %w", s.uuid, err)
-		}
-		f.taken[s.uuid] = role
-	}
-	s.role = role
-	return nil
-}
-
-// refuse says once why a mapping is left to the emulator.
-func (f *follower) refuse(uuid string, err error) {
-	if f.refused[uuid] == err.Error() {
-		return
-	}
-	f.refused[uuid] = err.Error()
-	f.log.Error("this event source mapping is left to the emulator, which ignores most of its settings", "mapping", uuid, "error", err)
 }

@@ -7,16 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,16 +28,37 @@ import (
 	"github.com/millrace-cdk/millrace/local/internal/emulatortest"
 )
 
-// deployment is an emulator with a stream of two shards, a recording function
-// and a bucket for what fails.
+// deployment is an emulator with a recording function, a bucket for what
+// fails, and a poller.
 type deployment struct {
-	t        *testing.T
 	config   aws.Config
 	kinesis  *kinesis.Client
 	lambda   *lambda.Client
 	s3       *s3.Client
+	sqs      *sqs.Client
 	function string
 	file     string // where the function records
+	state    string // the poller's
+	log      *buffer
+	running  *eventsource.Poller
+}
+
+// buffer is a log that may be read while it is written.
+type buffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 func deploy(t *testing.T) *deployment {
@@ -41,99 +66,126 @@ func deploy(t *testing.T) *deployment {
 	config := emulatortest.Start(t)
 	file := filepath.Join(t.TempDir(), "recorded")
 	d := &deployment{
-		t: t, config: config, file: file,
+		config: config, file: file, state: filepath.Join(t.TempDir(), "state"), log: &buffer{},
 		kinesis:  kinesis.NewFromConfig(config),
 		lambda:   lambda.NewFromConfig(config),
 		s3:       emulatortest.Bucket(t, config, "kept"),
+		sqs:      sqs.NewFromConfig(config),
 		function: emulatortest.Function(t, config, "recorder", "./testdata/recorder", map[string]string{"RECORDER_FILE": file}),
 	}
-	_, err := d.kinesis.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("events"), ShardCount: aws.Int32(2)})
-	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the poller said:\n%s", d.log)
+		}
+	})
+	d.start(t)
 	return d
 }
 
-// connect makes a mapping and returns its UUID.
-func (d *deployment) connect(edit func(*lambda.CreateEventSourceMappingInput)) string {
-	d.t.Helper()
+func (d *deployment) start(t *testing.T) {
+	t.Helper()
+	running, err := eventsource.Start(t.Context(), eventsource.Config{AWS: d.config, State: d.state, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+	require.NoError(t, err)
+	d.running = running
+	t.Cleanup(running.Close)
+}
+
+// stream makes a stream of two shards.
+func (d *deployment) stream(t *testing.T, name string) {
+	t.Helper()
+	_, err := d.kinesis.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(2)})
+	require.NoError(t, err)
+}
+
+// connect makes a mapping on a stream and returns its UUID.
+func (d *deployment) connect(t *testing.T, stream string, edit func(*lambda.CreateEventSourceMappingInput)) string {
+	t.Helper()
 	input := &lambda.CreateEventSourceMappingInput{
-		FunctionName:               &d.function,
-		EventSourceArn:             aws.String("arn:aws:kinesis:eu-west-1:000000000000:stream/events"),
-		StartingPosition:           types.EventSourcePositionTrimHorizon,
-		BatchSize:                  aws.Int32(10),
-		FunctionResponseTypes:      []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
-		MaximumRetryAttempts:       aws.Int32(1),
-		BisectBatchOnFunctionError: aws.Bool(true),
-		ParallelizationFactor:      aws.Int32(2),
-		DestinationConfig:          &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::kept")}},
+		FunctionName:          &d.function,
+		EventSourceArn:        aws.String("arn:aws:kinesis:eu-west-1:000000000000:stream/" + stream),
+		StartingPosition:      types.EventSourcePositionTrimHorizon,
+		FunctionResponseTypes: []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
+		DestinationConfig:     &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::kept")}},
 	}
 	if edit != nil {
 		edit(input)
 	}
-	mapping, err := d.lambda.CreateEventSourceMapping(d.t.Context(), input)
-	require.NoError(d.t, err)
+	mapping, err := d.lambda.CreateEventSourceMapping(t.Context(), input)
+	require.NoError(t, err)
 	return *mapping.UUID
 }
 
-// state returns a mapping's state in the emulator.
-func (d *deployment) state(uuid string) string {
-	d.t.Helper()
-	mapping, err := d.lambda.GetEventSourceMapping(d.t.Context(), &lambda.GetEventSourceMappingInput{UUID: &uuid})
-	require.NoError(d.t, err)
-	return *mapping.State
+func (d *deployment) update(t *testing.T, uuid string, input lambda.UpdateEventSourceMappingInput) {
+	t.Helper()
+	input.UUID = &uuid
+	_, err := d.lambda.UpdateEventSourceMapping(t.Context(), &input)
+	require.NoError(t, err)
 }
 
-func (d *deployment) put(data ...string) {
-	d.t.Helper()
-	input := &kinesis.PutRecordsInput{StreamName: aws.String("events")}
+func (d *deployment) put(t *testing.T, stream string, data ...string) {
+	t.Helper()
+	input := &kinesis.PutRecordsInput{StreamName: &stream}
 	for i, text := range data {
 		input.Records = append(input.Records, kinesistypes.PutRecordsRequestEntry{Data: []byte(text), PartitionKey: aws.String(fmt.Sprint(i % 7))})
 	}
-	_, err := d.kinesis.PutRecords(d.t.Context(), input)
-	require.NoError(d.t, err)
+	_, err := d.kinesis.PutRecords(t.Context(), input)
+	require.NoError(t, err)
 }
 
-// recorded counts what the function has recorded.
-func (d *deployment) recorded() map[string]int {
-	d.t.Helper()
+// recorded counts what the function has recorded of a stream.
+func (d *deployment) recorded(t *testing.T, stream string) map[string]int {
+	t.Helper()
 	text, err := os.ReadFile(d.file)
 	if !os.IsNotExist(err) {
-		require.NoError(d.t, err)
+		require.NoError(t, err)
 	}
 	counts := map[string]int{}
 	for _, line := range strings.Fields(string(text)) {
-		counts[line]++
+		if data, is := strings.CutPrefix(line, stream+"/"); is {
+			counts[data]++
+		}
 	}
 	return counts
 }
 
-// kept returns the metadata and the payload of every object of the on-failure destination.
-func (d *deployment) kept() (metadata []map[string]any, payloads []string) {
-	d.t.Helper()
-	page, err := d.s3.ListObjectsV2(d.t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("kept")})
-	require.NoError(d.t, err)
-	for _, o := range page.Contents {
-		object, err := d.s3.GetObject(d.t.Context(), &s3.GetObjectInput{Bucket: aws.String("kept"), Key: o.Key})
-		require.NoError(d.t, err)
-		body, err := io.ReadAll(object.Body)
-		require.NoError(d.t, err)
-		var values map[string]any
-		require.NoError(d.t, json.Unmarshal(body, &values))
-		metadata, payloads = append(metadata, values), append(payloads, values["payload"].(string))
+// begins waits until a mapping is polled for, and returns its checkpoint's file.
+func (d *deployment) begins(t *testing.T, uuid string) string {
+	t.Helper()
+	file := filepath.Join(d.state, uuid+".checkpoint.json")
+	d.eventually(t, func(c *assert.CollectT) { assert.FileExists(c, file) })
+	return file
+}
+
+// comes waits until the function has recorded a stream's data, all of it once.
+func (d *deployment) comes(t *testing.T, stream string, data ...string) {
+	t.Helper()
+	want := map[string]int{}
+	for _, text := range data {
+		want[text] = 1
 	}
-	return metadata, payloads
+	d.eventually(t, func(c *assert.CollectT) { assert.Equal(c, want, d.recorded(t, stream)) })
 }
 
-func (d *deployment) start(log io.Writer) *eventsource.Poller {
-	d.t.Helper()
-	running, err := eventsource.Start(d.t.Context(), eventsource.Config{AWS: d.config, Log: slog.New(slog.NewTextHandler(log, nil))})
-	require.NoError(d.t, err)
-	d.t.Cleanup(running.Close)
-	return running
+// kept returns what the on-failure bucket has of a mapping.
+func (d *deployment) kept(t *testing.T, uuid string) (records []map[string]any) {
+	t.Helper()
+	page, err := d.s3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("kept"), Prefix: aws.String("aws/lambda/" + uuid + "/")})
+	require.NoError(t, err)
+	for _, o := range page.Contents {
+		object, err := d.s3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("kept"), Key: o.Key})
+		require.NoError(t, err)
+		body, err := io.ReadAll(object.Body)
+		require.NoError(t, err)
+		var values map[string]any
+		require.NoError(t, json.Unmarshal(body, &values))
+		records = append(records, values)
+	}
+	return records
 }
 
-func (d *deployment) eventually(condition func(c *assert.CollectT)) {
-	d.t.Helper()
-	require.EventuallyWithT(d.t, condition, 20*time.Second, 100*time.Millisecond)
+func (d *deployment) eventually(t *testing.T, condition func(c *assert.CollectT)) {
+	t.Helper()
+	require.EventuallyWithT(t, condition, 20*time.Second, 100*time.Millisecond)
 }
 
 func numbered(word string, n int) []string {
@@ -144,98 +196,243 @@ func numbered(word string, n int) []string {
 	return data
 }
 
-func TestEnabledMappingIsTakenOverAndPolledAsLambdaDoes(t *testing.T) {
+func TestDeployedMappingsArePolledAsLambdaDoes(t *testing.T) {
 	d := deploy(t)
-	d.start(t.Output())
-	uuid := d.connect(nil)
-	d.eventually(func(c *assert.CollectT) { assert.Equal(c, "Disabled", d.state(uuid)) })
 
-	first := numbered("first", 200)
-	d.put(append(first, "poison", "explode", "last")...)
-	want := map[string]int{"last": 1}
-	for _, text := range first {
-		want[text] = 1
-	}
-	d.eventually(func(c *assert.CollectT) {
-		got := d.recorded()
-		for text := range want {
-			assert.Positive(c, got[text], "%s is missing", text)
-		}
-		metadata, payloads := d.kept()
-		if !assert.Len(c, payloads, 2) {
-			return
-		}
-		for _, m := range metadata {
-			assert.EqualValues(c, 1, m["KinesisBatchInfo"].(map[string]any)["batchSize"])
-		}
-		all := strings.Join(payloads, "")
-		assert.Contains(c, all, `"data":"cG9pc29u"`)     // poison
-		assert.Contains(c, all, `"data":"ZXhwbG9kZQ=="`) // explode
-	})
+	t.Run("failures, new shards and new settings", func(t *testing.T) {
+		d.stream(t, "failures")
+		uuid := d.connect(t, "failures", func(in *lambda.CreateEventSourceMappingInput) {
+			in.BatchSize, in.MaximumRetryAttempts = aws.Int32(10), aws.Int32(1)
+			in.BisectBatchOnFunctionError, in.ParallelizationFactor = aws.Bool(true), aws.Int32(2)
+		})
+		first := numbered("first", 200)
+		d.put(t, "failures", append(first, "poison", "explode", "last")...)
+		d.eventually(t, func(c *assert.CollectT) {
+			got := d.recorded(t, "failures")
+			for _, text := range append(first, "last") {
+				assert.Positive(c, got[text], "%s is missing", text) // a batch that fails comes again
+			}
+			var payloads []string
+			for _, record := range d.kept(t, uuid) {
+				assert.EqualValues(c, 1, record["KinesisBatchInfo"].(map[string]any)["batchSize"])
+				payloads = append(payloads, record["payload"].(string))
+			}
+			all := strings.Join(payloads, "")
+			assert.Equal(c, 1, strings.Count(all, `"data":"cG9pc29u"`), "poison")
+			assert.Equal(c, 1, strings.Count(all, `"data":"ZXhwbG9kZQ=="`), "explode")
+		})
 
-	// A split: the children are read from their beginning.
-	_, err := d.kinesis.SplitShard(t.Context(), &kinesis.SplitShardInput{
-		StreamName: aws.String("events"), ShardToSplit: aws.String("shardId-000000000000"),
-		NewStartingHashKey: aws.String("85070591730234615865843651857942052864"),
-	})
-	require.NoError(t, err)
-	d.put(numbered("second", 50)...)
-	d.eventually(func(c *assert.CollectT) {
-		got := d.recorded()
-		for _, text := range numbered("second", 50) {
-			assert.Equal(c, 1, got[text], text)
-		}
+		_, err := d.kinesis.SplitShard(t.Context(), &kinesis.SplitShardInput{
+			StreamName: aws.String("failures"), ShardToSplit: aws.String("shardId-000000000000"),
+			NewStartingHashKey: aws.String("85070591730234615865843651857942052864"),
+		})
+		require.NoError(t, err)
+		d.update(t, uuid, lambda.UpdateEventSourceMappingInput{ParallelizationFactor: aws.Int32(5), BatchSize: aws.Int32(3)})
+		d.put(t, "failures", numbered("second", 50)...)
+		d.eventually(t, func(c *assert.CollectT) {
+			got := d.recorded(t, "failures")
+			for _, text := range numbered("second", 50) {
+				assert.Equal(c, 1, got[text], text)
+			}
+		})
 	})
 
-	// CloudFormation may change the mapping and enable it again: it is taken over again.
-	_, err = d.lambda.UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{
-		UUID: &uuid, Enabled: aws.Bool(true), ParallelizationFactor: aws.Int32(5), BatchSize: aws.Int32(3),
-	})
-	require.NoError(t, err)
-	d.eventually(func(c *assert.CollectT) { assert.Equal(c, "Disabled", d.state(uuid)) })
-	d.put(numbered("third", 50)...)
-	d.eventually(func(c *assert.CollectT) {
-		got := d.recorded()
-		for _, text := range numbered("third", 50) {
-			assert.Equal(c, 1, got[text], text)
-		}
+	// services-kinesis-create: "Set to false to stop processing records. Lambda keeps track of the last record processed and resumes
+	// processing from that point when it's reenabled."
+	t.Run("disabled and enabled again", func(t *testing.T) {
+		d.stream(t, "switched")
+		uuid := d.connect(t, "switched", func(in *lambda.CreateEventSourceMappingInput) { in.Enabled = aws.Bool(false) })
+		d.put(t, "switched", "a", "b")
+		time.Sleep(time.Second)
+		assert.Empty(t, d.recorded(t, "switched"))
+		d.update(t, uuid, lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(true)})
+		d.comes(t, "switched", "a", "b")
+
+		d.update(t, uuid, lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(false)})
+		d.stream(t, "later")
+		d.begins(t, d.connect(t, "later", nil)) // the mappings were listed since
+		d.put(t, "switched", "c", "d")
+		d.put(t, "later", "x")
+		d.comes(t, "later", "x")
+		assert.NotContains(t, d.recorded(t, "switched"), "c")
+		d.update(t, uuid, lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(true)})
+		d.comes(t, "switched", "a", "b", "c", "d")
 	})
 
-	_, err = d.lambda.DeleteEventSourceMapping(t.Context(), &lambda.DeleteEventSourceMappingInput{UUID: &uuid})
-	require.NoError(t, err)
-	time.Sleep(time.Second)
-	d.put("after")
-	time.Sleep(1500 * time.Millisecond)
-	assert.Zero(t, d.recorded()["after"], "a deleted mapping is not polled")
+	// services-kinesis-create: "Process new records that are added to the stream."; "Process records starting from a specific time."
+	t.Run("starting positions", func(t *testing.T) {
+		d.stream(t, "latest")
+		d.put(t, "latest", "early")
+		time.Sleep(10 * time.Millisecond) // arrivals are told in milliseconds
+		between := time.Now()
+		d.put(t, "latest", "late")
+		for _, uuid := range []string{
+			d.connect(t, "latest", func(in *lambda.CreateEventSourceMappingInput) { in.StartingPosition = types.EventSourcePositionLatest }),
+			d.connect(t, "latest", func(in *lambda.CreateEventSourceMappingInput) {
+				in.StartingPosition, in.StartingPositionTimestamp = types.EventSourcePositionAtTimestamp, &between
+			}),
+		} {
+			d.begins(t, uuid)
+		}
+		d.put(t, "latest", "later")
+		d.eventually(t, func(c *assert.CollectT) {
+			assert.Equal(c, map[string]int{"late": 1, "later": 2}, d.recorded(t, "latest"))
+		})
+	})
+
+	// with-kinesis-filtering: "filter only those records where the order type is “buy”"
+	t.Run("filters", func(t *testing.T) {
+		d.stream(t, "filtered")
+		d.connect(t, "filtered", func(in *lambda.CreateEventSourceMappingInput) {
+			in.FilterCriteria = &types.FilterCriteria{Filters: []types.Filter{{Pattern: aws.String(`{"data":{"order":{"type":["buy"]}}}`)}}}
+		})
+		d.put(t, "filtered", `{"order":{"type":"sell"}}`, `{"order":{"type":"buy"}}`, `buy`, `{"order":{"type":"buy"},"n":2}`)
+		d.comes(t, "filtered", `{"order":{"type":"buy"}}`, `{"order":{"type":"buy"},"n":2}`)
+	})
+
+	// services-kinesis-windows
+	t.Run("tumbling windows", func(t *testing.T) {
+		d.stream(t, "tumbling")
+		uuid := d.connect(t, "tumbling", func(in *lambda.CreateEventSourceMappingInput) { in.TumblingWindowInSeconds = aws.Int32(1) })
+		d.put(t, "tumbling", numbered("a", 30)...)
+		time.Sleep(1100 * time.Millisecond)
+		d.put(t, "tumbling", numbered("b", 30)...)
+		d.eventually(t, func(c *assert.CollectT) {
+			counted, windows := 0, 0
+			for line, times := range d.recorded(t, "tumbling") {
+				if text, is := strings.CutPrefix(line, "window/"); is {
+					count, err := strconv.Atoi(text)
+					assert.NoError(c, err)
+					counted, windows = counted+count*times, windows+times
+				}
+			}
+			assert.Equal(c, 60, counted)
+			assert.GreaterOrEqual(c, windows, 4, "two of each shard, or more where records came at the turn of a second")
+		})
+		assert.Empty(t, d.kept(t, uuid))
+	})
+
+	// kinesis-on-failure-destination: "sqs:SendMessage"; example invocation record. with-kinesis: a mapping may name an alias.
+	t.Run("alias and queue", func(t *testing.T) {
+		version, err := d.lambda.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: &d.function})
+		require.NoError(t, err)
+		alias, err := d.lambda.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: &d.function, Name: aws.String("live"), FunctionVersion: version.Version})
+		require.NoError(t, err)
+		queue, err := d.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("dead")})
+		require.NoError(t, err)
+		d.stream(t, "aliased")
+		d.connect(t, "aliased", func(in *lambda.CreateEventSourceMappingInput) {
+			in.FunctionName, in.MaximumRetryAttempts = alias.AliasArn, aws.Int32(0)
+			in.DestinationConfig.OnFailure.Destination = aws.String("arn:aws:sqs:eu-west-1:000000000000:dead")
+		})
+		d.put(t, "aliased", "explode")
+		d.eventually(t, func(c *assert.CollectT) {
+			messages, err := d.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
+			if !assert.NoError(c, err) || !assert.Len(c, messages.Messages, 1) {
+				return
+			}
+			body := *messages.Messages[0].Body
+			assert.Contains(c, body, `"functionArn":"`+*alias.AliasArn+`"`)
+			assert.Contains(c, body, `"executedVersion":"`+*version.Version+`"`)
+			assert.NotContains(c, body, "payload")
+		})
+	})
+
+	// kinesis-on-failure-destination: "unable to invoke the function due to throttling … it retries until the records expire"
+	t.Run("reserved concurrency", func(t *testing.T) {
+		d.stream(t, "throttled")
+		uuid := d.connect(t, "throttled", func(in *lambda.CreateEventSourceMappingInput) { in.MaximumRetryAttempts = aws.Int32(0) })
+		_, err := d.lambda.PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: &d.function, ReservedConcurrentExecutions: aws.Int32(0)})
+		require.NoError(t, err)
+		d.put(t, "throttled", "a", "b")
+		d.eventually(t, func(c *assert.CollectT) { assert.Contains(c, d.log.String(), "TooManyRequestsException") })
+		assert.Empty(t, d.recorded(t, "throttled"))
+		_, err = d.lambda.DeleteFunctionConcurrency(t.Context(), &lambda.DeleteFunctionConcurrencyInput{FunctionName: &d.function})
+		require.NoError(t, err)
+		d.comes(t, "throttled", "a", "b")
+		assert.Empty(t, d.kept(t, uuid))
+	})
+
+	t.Run("a setting that is not supported", func(t *testing.T) {
+		d.stream(t, "unsupported")
+		uuid := d.connect(t, "unsupported", nil)
+		d.put(t, "unsupported", "a")
+		d.comes(t, "unsupported", "a")
+		d.update(t, uuid, lambda.UpdateEventSourceMappingInput{
+			DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:sns:eu-west-1:000000000000:topic")}},
+		})
+		const says = "on-failure destination must be an S3 bucket or an SQS queue"
+		d.eventually(t, func(c *assert.CollectT) { assert.Contains(c, d.log.String(), says) })
+		d.put(t, "unsupported", "b")
+		d.comes(t, "unsupported", "a", "b")
+		assert.Equal(t, 1, strings.Count(d.log.String(), says), "said once")
+	})
+
+	// What the emulator forgets of a mapping's settings, the launcher keeps.
+	t.Run("made by CloudFormation", func(t *testing.T) {
+		d.stream(t, "templated")
+		d.put(t, "templated", "a")
+		template := func(enabled bool, window int) *string {
+			return aws.String(fmt.Sprintf(`{"Resources":{"Mapping":{"Type":"AWS::Lambda::EventSourceMapping","Properties":{
+				"FunctionName":%q,"EventSourceArn":"arn:aws:kinesis:eu-west-1:000000000000:stream/templated","StartingPosition":"TRIM_HORIZON",
+				"Enabled":%t,"TumblingWindowInSeconds":%d}}}}`, d.function, enabled, window))
+		}
+		stacks := cloudformation.NewFromConfig(d.config)
+		described := func(c *assert.CollectT) *lambda.GetEventSourceMappingOutput {
+			stack, err := stacks.DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{StackName: aws.String("s"), LogicalResourceId: aws.String("Mapping")})
+			if !assert.NoError(c, err) {
+				return nil
+			}
+			mapping, err := d.lambda.GetEventSourceMapping(t.Context(), &lambda.GetEventSourceMappingInput{UUID: stack.StackResourceDetail.PhysicalResourceId})
+			assert.NoError(c, err)
+			return mapping
+		}
+		_, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: template(false, 30)})
+		require.NoError(t, err)
+		d.eventually(t, func(c *assert.CollectT) {
+			if m := described(c); m != nil {
+				assert.Equal(c, "Disabled", *m.State)
+				assert.EqualValues(c, 30, aws.ToInt32(m.TumblingWindowInSeconds))
+				assert.EqualValues(c, 100, *m.BatchSize)
+			}
+		})
+		assert.Empty(t, d.recorded(t, "templated"))
+		_, err = stacks.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("s"), TemplateBody: template(true, 0)})
+		require.NoError(t, err)
+		d.comes(t, "templated", "a")
+	})
+
+	t.Run("a restart, and a deletion", func(t *testing.T) {
+		d.stream(t, "restarted")
+		uuid := d.connect(t, "restarted", func(in *lambda.CreateEventSourceMappingInput) { in.StartingPosition = types.EventSourcePositionLatest })
+		file := d.begins(t, uuid)
+		before := numbered("before", 20)
+		d.put(t, "restarted", before...)
+		d.comes(t, "restarted", before...)
+		d.running.Close()
+		stale := filepath.Join(d.state, "deleted-meanwhile.checkpoint.json")
+		require.NoError(t, os.WriteFile(stale, []byte("{}"), 0o600))
+		between := numbered("between", 20)
+		d.put(t, "restarted", between...)
+		d.start(t)
+		assert.NoFileExists(t, stale)
+		d.comes(t, "restarted", append(before, between...)...)
+
+		_, err := d.lambda.DeleteEventSourceMapping(t.Context(), &lambda.DeleteEventSourceMappingInput{UUID: &uuid})
+		require.NoError(t, err)
+		d.eventually(t, func(c *assert.CollectT) { assert.NoFileExists(c, file) })
+		d.put(t, "restarted", "after")
+		time.Sleep(time.Second)
+		assert.NotContains(t, d.recorded(t, "restarted"), "after")
+	})
 }
 
-func TestDisabledMappingIsLeftAloneAndAnUnsupportedOneToTheEmulator(t *testing.T) {
-	d := deploy(t)
-	d.put("early")
-	var log strings.Builder
-	disabled := d.connect(func(in *lambda.CreateEventSourceMappingInput) { in.Enabled = aws.Bool(false) })
-	running := d.start(&log)
-	time.Sleep(1500 * time.Millisecond)
-	assert.Equal(t, "Disabled", d.state(disabled))
-	assert.Empty(t, d.recorded())
+func TestStartFailsWhenTheMappingsCannotBeListedOrACheckpointBeRead(t *testing.T) {
+	_, err := eventsource.Start(t.Context(), eventsource.Config{AWS: aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), RetryMaxAttempts: 1}})
+	assert.ErrorContains(t, err, "listing event source mappings")
 
-	unsupported := d.connect(func(in *lambda.CreateEventSourceMappingInput) {
-		in.DestinationConfig.OnFailure.Destination = aws.String("arn:aws:sns:eu-west-1:000000000000:topic")
-	})
-	d.eventually(func(c *assert.CollectT) { assert.Equal(c, map[string]int{"early": 1}, d.recorded()) })
-	assert.Equal(t, "Enabled", d.state(unsupported))
-	running.Close()
-	assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
-	assert.Contains(t, log.String(), "on-failure destination must be an S3 bucket or an SQS queue")
-}
-
-func TestLatestStartsWithTheTakeOver(t *testing.T) {
-	d := deploy(t)
-	d.put("early")
-	uuid := d.connect(func(in *lambda.CreateEventSourceMappingInput) { in.StartingPosition = types.EventSourcePositionLatest })
-	d.start(t.Output())
-	d.eventually(func(c *assert.CollectT) { assert.Equal(c, "Disabled", d.state(uuid)) })
-	time.Sleep(time.Second)
-	d.put("late")
-	d.eventually(func(c *assert.CollectT) { assert.Equal(c, map[string]int{"late": 1}, d.recorded()) })
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = eventsource.Start(t.Context(), eventsource.Config{State: filepath.Join(file, "state")})
+	assert.ErrorContains(t, err, "making the folder of checkpoints")
 }

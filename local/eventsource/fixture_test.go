@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/local/internal/shards"
 )
 
 // answer is what a fake function does with a batch.
@@ -32,6 +35,7 @@ type answer struct {
 type fakeLambda struct {
 	answer  func(batch string) answer
 	batches []string
+	events  []string // what it was invoked with
 }
 
 func (f *fakeLambda) Invoke(_ context.Context, input *lambda.InvokeInput, _ ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
@@ -44,7 +48,7 @@ func (f *fakeLambda) Invoke(_ context.Context, input *lambda.InvokeInput, _ ...f
 		data = append(data, string(r.Kinesis.Data))
 	}
 	batch := strings.Join(data, " ")
-	f.batches = append(f.batches, batch)
+	f.batches, f.events = append(f.batches, batch), append(f.events, string(input.Payload))
 	a := f.answer(batch)
 	output := &lambda.InvokeOutput{Payload: []byte(a.payload), StatusCode: 200, ExecutedVersion: aws.String("$LATEST")}
 	if a.functionError != "" {
@@ -90,8 +94,7 @@ type fixture struct {
 // newFixture makes a lane whose mapping reports failures, tries for ever and discards into bucket "kept".
 func newFixture(reply func(batch string) answer, edit func(*settings)) *fixture {
 	s := settings{
-		uuid: "uuid", function: "arn:f", role: "arn:aws:iam::000000000000:role/f",
-		stream: "arn:aws:kinesis:eu-west-1:000000000000:stream/events", region: "eu-west-1",
+		uuid: "uuid", function: "arn:f", role: "arn:aws:iam::000000000000:role/f", source: streamARN, stream: streamARN, region: "eu-west-1",
 		batchSize: 100, parallelization: 1, reportsFailures: true, retries: forever, maxAge: forever * time.Second,
 		onFailure: arn.ARN{Partition: "aws", Service: "s3", Resource: "kept"},
 	}
@@ -99,11 +102,19 @@ func newFixture(reply func(batch string) answer, edit func(*settings)) *fixture 
 		edit(&s)
 	}
 	f := &fixture{lambda: &fakeLambda{answer: reply}, s3: &fakeS3{}, sqs: &fakeSQS{}}
-	m := newMapping(s, services{lambda: f.lambda, s3: f.s3, sqs: f.sqs}, slog.New(slog.DiscardHandler))
+	checkpoint, err := loadCheckpoint("", quiet)
+	if err != nil {
+		panic(err)
+	}
+	m := newMapping(s, services{lambda: f.lambda, s3: f.s3, sqs: f.sqs}, checkpoint, quiet)
 	m.wait = func(int) time.Duration { return 0 }
-	f.lane = newLane(m, "shardId-000000000001")
+	f.lane = newLane(m, &shards.Shard{ID: "shardId-000000000001", Key: "shardId-000000000001@1"}, new(atomic.Int64))
 	return f
 }
+
+const streamARN = "arn:aws:kinesis:eu-west-1:000000000000:stream/events"
+
+var quiet = slog.New(slog.DiscardHandler)
 
 // batch makes records 1, 2, 3, … of data, that have just arrived.
 func (f *fixture) batch(data ...string) []record {
@@ -112,14 +123,16 @@ func (f *fixture) batch(data ...string) []record {
 		records = append(records, newRecord(f.settings.Load(), f.shard, kinesistypes.Record{
 			SequenceNumber: aws.String(fmt.Sprint(100 + i)), PartitionKey: aws.String("p"), Data: []byte(d),
 			ApproximateArrivalTimestamp: aws.Time(time.Now()),
-		}))
+		}, f.checkpoint.track(f.key, fmt.Sprint(100+i))))
 	}
 	return records
 }
 
+// run has a batch processed, after which nothing of it may be left in the checkpoint.
 func (f *fixture) run(t *testing.T, data ...string) {
 	t.Helper()
 	f.process(t.Context(), attempt{batch: f.batch(data...)})
+	require.Empty(t, f.checkpoint.waiting[f.key])
 }
 
 // discarded returns the data of the records in the first object of the on-failure destination.

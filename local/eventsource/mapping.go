@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/millrace-cdk/millrace/local/internal/shards"
@@ -16,14 +17,15 @@ import (
 // mapping polls for one event source mapping.
 type mapping struct {
 	services
-	settings atomic.Pointer[settings]
-	log      *slog.Logger
+	checkpoint *checkpoint
+	settings   atomic.Pointer[settings]
+	log        *slog.Logger
 	// wait is how long to wait before the n-th retry in a row.
 	wait func(n int) time.Duration
 }
 
-func newMapping(s settings, services services, log *slog.Logger) *mapping {
-	m := &mapping{services: services, log: log.With("mapping", s.uuid, "function", s.function), wait: backoff}
+func newMapping(s settings, services services, c *checkpoint, log *slog.Logger) *mapping {
+	m := &mapping{services: services, checkpoint: c, log: log.With("mapping", s.uuid, "function", s.function), wait: backoff}
 	m.settings.Store(&s)
 	return m
 }
@@ -38,8 +40,20 @@ func (m *mapping) Update(s settings) { m.settings.Store(&s) }
 
 // Run polls every shard of the stream until ctx is done.
 func (m *mapping) Run(ctx context.Context) {
+	select {
+	case m.checkpoint.polling <- struct{}{}:
+		defer func() { <-m.checkpoint.polling }()
+	case <-ctx.Done():
+		return
+	}
+	started := m.checkpoint.begin()
 	s := m.settings.Load()
-	reader := &shards.Reader{Client: m.kinesis, StreamARN: s.stream, Start: shards.Start{Type: s.start}, Log: m.log}
+	start := s.start
+	if start.Type == types.ShardIteratorTypeLatest {
+		// Asked for a second time, after a restart, LATEST would skip what came meanwhile.
+		start = shards.Start{Type: types.ShardIteratorTypeAtTimestamp, Timestamp: started}
+	}
+	reader := &shards.Reader{Client: tips{m.kinesis}, StreamARN: s.stream, Start: start, After: m.checkpoint.after, Log: m.log}
 	reader.Run(ctx, m.pollShard)
 }
 
@@ -49,6 +63,16 @@ func (m *mapping) Run(ctx context.Context) {
 func (m *mapping) pollShard(ctx context.Context, shard *shards.Shard) {
 	var lanes []*lane
 	var working sync.WaitGroup
+	tip := new(atomic.Int64)
+	open := func(count int) {
+		for range count {
+			lanes = append(lanes, newLane(m, shard, tip))
+		}
+		lanes[0].window = m.checkpoint.position(shard.Key).Window
+		for _, l := range lanes {
+			working.Go(func() { l.run(ctx) })
+		}
+	}
 	drain := func() {
 		for _, l := range lanes {
 			close(l.in)
@@ -57,21 +81,18 @@ func (m *mapping) pollShard(ctx context.Context, shard *shards.Shard) {
 		lanes = nil
 	}
 	defer drain()
+	open(m.settings.Load().lanes()) // at once: a window of before a restart may be over
 	for {
-		read, err := shard.Next(ctx)
+		read, err := shard.Next(context.WithValue(ctx, tipKey{}, tip))
 		if err != nil {
 			return // the end of the shard or of ctx
 		}
 		s := m.settings.Load()
-		if len(lanes) != s.parallelization {
+		if len(lanes) != s.lanes() {
 			drain() // or a partition key would be in two lanes at once
-			for range s.parallelization {
-				l := newLane(m, shard.ID)
-				lanes = append(lanes, l)
-				working.Go(func() { l.run(ctx) })
-			}
+			open(s.lanes())
 		}
-		for i, records := range deal(s, shard.ID, read) {
+		for i, records := range m.deal(s, shard, read) {
 			if len(records) == 0 {
 				continue
 			}
@@ -84,14 +105,24 @@ func (m *mapping) pollShard(ctx context.Context, shard *shards.Shard) {
 	}
 }
 
-// deal sorts records into lanes by a hash of their partition keys.
-func deal(s *settings, shard string, read []types.Record) [][]record {
-	lanes := make([][]record, s.parallelization)
+// deal sorts records into lanes by a hash of their partition keys, without
+// those that the filter discards.
+func (m *mapping) deal(s *settings, shard *shards.Shard, read []types.Record) [][]record {
+	lanes := make([][]record, s.lanes())
+	var discarded []*place
 	for _, r := range read {
+		p := m.checkpoint.track(shard.Key, aws.ToString(r.SequenceNumber))
+		if !s.filters.match(r.Data) {
+			discarded = append(discarded, p)
+			continue
+		}
 		hash := fnv.New32a()
-		_, _ = hash.Write([]byte(*r.PartitionKey)) // a hash takes everything
-		i := hash.Sum32() % uint32(s.parallelization)
-		lanes[i] = append(lanes[i], newRecord(s, shard, r))
+		_, _ = hash.Write([]byte(aws.ToString(r.PartitionKey))) // a hash takes everything
+		i := hash.Sum32() % uint32(len(lanes))
+		lanes[i] = append(lanes[i], newRecord(s, shard.ID, r, p))
+	}
+	if discarded != nil {
+		m.checkpoint.finish(shard.Key, discarded...)
 	}
 	return lanes
 }

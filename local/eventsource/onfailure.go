@@ -80,16 +80,18 @@ func (l *lane) discard(ctx context.Context, condition string, a attempt) {
 		if s.onFailure == (arn.ARN{}) {
 			l.log.Error("discarded records for good: the mapping has no on-failure destination",
 				"condition", condition, "shard", l.shard, "records", len(a.batch), "first", first, "last", last)
+			l.checkpoint.finish(l.key, places(a.batch)...)
 			return
 		}
 		err := l.send(ctx, s, newInvocationRecord(s, l.shard, condition, a), a.batch)
-		if ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil {
 			return
 		}
 		sending.Report(err)
 		if err == nil {
 			l.log.Warn("sent discarded records to the on-failure destination",
 				"condition", condition, "shard", l.shard, "records", len(a.batch), "first", first, "last", last)
+			l.checkpoint.finish(l.key, places(a.batch)...)
 			return
 		}
 		l.pause(ctx, failures)
@@ -114,7 +116,7 @@ func newInvocationRecord(s *settings, shard, condition string, a attempt) invoca
 			ApproximateArrivalOfFirstRecord: milliseconds(first.arrived),
 			ApproximateArrivalOfLastRecord:  milliseconds(last.arrived),
 			BatchSize:                       len(a.batch),
-			StreamARN:                       s.stream,
+			StreamARN:                       s.source,
 		},
 	}
 	if condition == retriesExhausted {
@@ -131,7 +133,7 @@ func milliseconds(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:
 // send puts an invocation record into the destination.
 func (l *lane) send(ctx context.Context, s *settings, r invocationRecord, batch []record) error {
 	if s.onFailure.Service == "s3" {
-		r.Payload = string(event(batch))
+		r.Payload = string(l.event(batch, l.windowOf(batch[0]), false))
 	}
 	body, err := json.Marshal(r)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// kinesis-on-failure-destination: "Lambda sends the entire invocation record along with the metadata"; its example, and the name of the object
 func TestS3DestinationGetsTheWholeInvocationRecord(t *testing.T) {
 	f := newFixture(poisoned("a"), func(s *settings) { s.retries = 1 })
 	f.s3.refusals = 2 // nothing is lost meanwhile
@@ -39,6 +40,7 @@ func TestS3DestinationGetsTheWholeInvocationRecord(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, f.discarded(t))
 }
 
+// kinesis-on-failure-destination: "Each record sent to the destination is a JSON document with metadata about the failed invocation."
 func TestSQSDestinationGetsMetadataOnly(t *testing.T) {
 	f := newFixture(func(string) answer { return failing("100") }, func(s *settings) {
 		s.retries = 0
@@ -54,6 +56,7 @@ func TestSQSDestinationGetsMetadataOnly(t *testing.T) {
 	assert.Equal(t, map[string]any{"statusCode": 200.0, "executedVersion": "$LATEST", "functionError": nil}, r["responseContext"])
 }
 
+// kinesis-on-failure-destination: "Lambda discards the records and continues processing batches from the stream."
 func TestWithoutADestinationTheBatchIsGivenUpAndTheNextGoesOn(t *testing.T) {
 	f := newFixture(poisoned("bad"), func(s *settings) { s.retries, s.onFailure = 0, arn.ARN{} })
 	f.run(t, "bad")

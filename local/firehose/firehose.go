@@ -1,10 +1,9 @@
-// Package firehose delivers the deployed delivery streams that read from a
-// Kinesis data stream, as Amazon Data Firehose documents it. The emulator
-// would write one object a record, uncompressed, and drop what its processor
-// fails on.
+// Package firehose delivers the deployed delivery streams to S3, as Amazon Data
+// Firehose documents it. The emulator would write one object a record and drop
+// what its processor fails on.
 //
 // It reads what is deployed through the Firehose API, never the source, and
-// works through the Kinesis, Lambda and S3 APIs alone.
+// works through the Kinesis, Lambda, Glue and S3 APIs alone.
 //
 //	what                                    as AWS does it?
 //	--------------------------------------  ----------------------------------------------------------
@@ -12,28 +11,38 @@
 //	order                                   kept within a shard; AWS promises none
 //	buffering by size or time, first one    yes; time is divided by Config.TimeScale
 //	one object a buffer                     yes
+//	KPL de-aggregation                      yes, before backup and processor; for the order AWS says so of the processor only
 //	Lambda processor: batches, event,       yes; batches hold records of several shards, as there
 //	  statuses, retries, 6 MB limits
 //	unequal, missing, doubled record ids    yes: these records fail, the rest of the batch is delivered
 //	malformed response (base64, result)     the batch fails at once; AWS has been seen to retry it
-//	failures as JSON lines, error prefix    yes, uncompressed (AWS says nothing of their compression)
-//	prefixes: timestamp, random-string,     yes; pattern letters y M d D H m s
-//	  error-output-type, the defaults
-//	GZIP, UNCOMPRESSED                      yes, with Content-Encoding gzip
+//	dynamic partitioning by the processor   yes: a buffer each, 500 active ones (AWS raises that on
+//	  and by JQ, sub-records                request); a missing, null or empty key fails the record.
+//	                                        JQ is gojq, AWS has jq 1.6. RetryOptions are not regarded
+//	conversion to Parquet                   yes, by the Glue table at the time of the object; OpenX JSON SerDe,
+//	                                        and the Hive one as if it were that. Columns in alphabetical order,
+//	                                        timestamps as INT96 (not documented). No ORC, no binary columns
+//	failures as JSON lines, error prefix    yes, uncompressed (AWS says nothing of their compression). Codes
+//	                                        of partitioning are not documented, one has been seen
+//	prefixes: timestamp, random-string,     yes; pattern letters y u M L d D H h K k m s S n a E Q
+//	  error-output-type, keys, the defaults
+//	GZIP, ZIP, Snappy, Hadoop-Snappy        yes, GZIP with Content-Encoding gzip; Snappy in its framing format (not documented)
 //	AppendDelimiterToRecord                 between records, none after the last, as seen on AWS
-//	file extension, time zone               yes, but the emulator's description leaves both out
-//	S3 refuses an object                    tried again for ever; AWS gives up after 24 hours
+//	file extension, time zone               yes
+//	backup of the source records            yes, in buffers of its own
+//	S3 or Glue refuses                      tried again for ever, while the backlog stays in the source. AWS has two pages:
+//	                                        "until the retention period ends" and "up to 24 hours"
 //	delivery stream deleted                 reading stops at once, what is buffered is dropped and counted
-//	restart                                 no checkpoints: begins again at CreateTimestamp
-//	KPL de-aggregation                      no: a KPL aggregate is one record
-//	ZIP, Snappy, format conversion, dynamic no: such a stream is refused with an error in the log
-//	  partitioning, S3 backup, other
-//	  processors and destinations
+//	restart                                 yes: with Config.State every record is delivered at least once
+//	direct PUT                              yes, with local/cloud's launcher; without it the emulator's own delivery
 //	CloudWatch error log, metrics           no
-//	direct PUT                              not here: the emulator's own PutRecord delivery stays
+//	MSK, other processors, ORC and          no: such a stream is refused with an error in the log
+//	  other destinations
 //
 // Documents: "Amazon Data Firehose Developer Guide", data-transformation,
-// data-transformation-failure-handling, s3-prefixes, s3-object-name, basic-deliver.
+// data-transformation-failure-handling, dynamic-partitioning, record-format-conversion,
+// record-format-conversion-error-handling, s3-prefixes, s3-object-name, basic-deliver,
+// retry, troubleshooting.
 package firehose
 
 import (
@@ -47,6 +56,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/aws/aws-sdk-go-v2/service/glue"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -63,6 +73,10 @@ type Config struct {
 	// TimeScale divides every buffer interval: at 60 a minute lasts a second.
 	// Default: 1.
 	TimeScale float64
+	// State is a folder for checkpoints: with it, what a former Firehose did not
+	// deliver is delivered by the next. It is made, and only one may run in it.
+	// Default: none; then each begins at the delivery streams' creation.
+	State string
 	// Log receives trouble; normal operation is silent.
 	// Default: slog.Default().
 	Log *slog.Logger
@@ -93,9 +107,14 @@ func Start(ctx context.Context, config Config) (*Firehose, error) {
 		lambda:  lambda.NewFromConfig(config.AWS),
 		// The emulator takes buckets by path, not by host name.
 		s3:     s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		glue:   glue.NewFromConfig(config.AWS),
 		region: config.AWS.Region,
 	}
-	if _, err := f.list(ctx); err != nil {
+	found, err := f.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareState(config.State, found); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -103,14 +122,14 @@ func Start(ctx context.Context, config Config) (*Firehose, error) {
 	go func() {
 		defer close(running.ended)
 		deployed.Follow(ctx, f.log, f.list, func(s settings) deployed.Worker[settings] {
-			return newStream(s, services, f.log)
+			return newStream(s, services, config.State, f.log)
 		})
 	}()
 	return running, nil
 }
 
 // Close stops delivering and waits until everything has stopped. What is
-// buffered is not delivered.
+// buffered is not delivered, or by the next Firehose with the same Config.State.
 func (f *Firehose) Close() {
 	f.stop()
 	<-f.ended
@@ -121,6 +140,7 @@ type services struct {
 	kinesis shards.API
 	lambda  function.API
 	s3      objectAPI
+	glue    tableAPI
 	region  string
 }
 
@@ -132,10 +152,10 @@ type follower struct {
 	refused  map[string]string // by ARN: the version that was refused
 }
 
-// list returns the settings of every delivery stream that reads from Kinesis and can be run.
+// list returns the settings of every delivery stream that can be run.
 func (f *follower) list(ctx context.Context) (map[string]settings, error) {
 	found := map[string]settings{}
-	input := &firehose.ListDeliveryStreamsInput{DeliveryStreamType: types.DeliveryStreamTypeKinesisStreamAsSource}
+	input := &firehose.ListDeliveryStreamsInput{}
 	for {
 		page, err := f.firehose.ListDeliveryStreams(ctx, input)
 		if err != nil {

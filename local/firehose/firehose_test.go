@@ -25,7 +25,7 @@ import (
 
 // deployment is an emulator with a stream, a bucket and a processor.
 type deployment struct {
-	t         *testing.T
+	t         testing.TB
 	config    aws.Config
 	kinesis   *kinesis.Client
 	firehose  *awsfirehose.Client
@@ -33,7 +33,7 @@ type deployment struct {
 	processor string
 }
 
-func deploy(t *testing.T) *deployment {
+func deploy(t testing.TB) *deployment {
 	t.Helper()
 	config := emulatortest.Start(t)
 	d := &deployment{
@@ -132,9 +132,13 @@ func (d *deployment) lines(prefix string) []string {
 
 func (d *deployment) start(log io.Writer) *firehose.Firehose {
 	d.t.Helper()
-	running, err := firehose.Start(d.t.Context(), firehose.Config{
-		AWS: d.config, TimeScale: 60, Log: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	return d.startWith(firehose.Config{TimeScale: 60, Log: slog.New(slog.NewTextHandler(log, nil))})
+}
+
+func (d *deployment) startWith(config firehose.Config) *firehose.Firehose {
+	d.t.Helper()
+	config.AWS = d.config
+	running, err := firehose.Start(d.t.Context(), config)
 	require.NoError(d.t, err)
 	d.t.Cleanup(running.Close)
 	return running
@@ -221,15 +225,15 @@ func TestDeletedDeliveryStreamStopsAndItsSuccessorStartsAnew(t *testing.T) {
 func TestStreamThatIsNotSupportedIsRefusedLoudlyAndTheOthersGoOn(t *testing.T) {
 	d := deploy(t)
 	var log strings.Builder
-	d.create("snappy", func(c *types.ExtendedS3DestinationConfiguration) { c.CompressionFormat = types.CompressionFormatSnappy })
+	d.create("brotli", func(c *types.ExtendedS3DestinationConfiguration) { c.CompressionFormat = "BROTLI" })
 	d.create("lake", nil)
 	running := d.start(&log)
 	d.put("one")
 	require.Eventually(t, func() bool { return len(d.keys("lake/")) == 1 }, 20*time.Second, 100*time.Millisecond)
 	running.Close()
-	assert.Empty(t, d.keys("snappy/"))
+	assert.Empty(t, d.keys("brotli/"))
 	assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
-	assert.Contains(t, log.String(), "compression format must be GZIP or UNCOMPRESSED, got Snappy")
+	assert.Contains(t, log.String(), "compression format must be one of UNCOMPRESSED, GZIP, ZIP, Snappy and HADOOP_SNAPPY, got BROTLI")
 }
 
 func TestStartNamesWhatIsWrong(t *testing.T) {

@@ -2,7 +2,6 @@ package firehose
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"time"
@@ -19,61 +18,112 @@ type objectAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// processingFailed is the error-output-type of what the processor could not process.
-const processingFailed = "processing-failed"
+// content is an object to be put.
+type content struct {
+	bucket, key, encoding string
+	body                  []byte
+}
 
-// putOutgoing writes the outgoing buffer as one object.
-func (d *stream) putOutgoing(ctx context.Context) {
-	d.put(ctx, &d.outgoing, func(s *settings, id string) *s3.PutObjectInput {
-		body := join(d.outgoing.records, s.delimiter)
-		object := &s3.PutObjectInput{Body: bytes.NewReader(body)}
-		if s.gzip {
-			object.Body = bytes.NewReader(compress(body))
-			object.ContentEncoding = aws.String("gzip")
+// putOutgoing writes a buffer of the prefix as one object.
+func (d *stream) putOutgoing(ctx context.Context, b *buffer) {
+	s := d.settings.Load()
+	body := join(b.records, s.delimiter)
+	if s.conversion != nil {
+		if body = d.convert(ctx, s.conversion, b); body == nil {
+			return
 		}
-		arrived := d.outgoing.oldest()
-		object.Key = aws.String(s.prefix.evaluate(arrived, "") + objectName(s, arrived, id, s.extension))
-		return object
+	}
+	d.put(ctx, b, func(s *settings, id string) (content, error) {
+		key := b.prefix.key(s, instance{at: b.oldest(), keys: b.keys}, id, s.extension)
+		return compressed(&s.target, key, body)
 	})
 }
 
-// putFailed writes the buffer of error lines as one object, never compressed.
-func (d *stream) putFailed(ctx context.Context) {
-	d.put(ctx, &d.failed, func(s *settings, id string) *s3.PutObjectInput {
-		arrived := d.failed.oldest()
-		return &s3.PutObjectInput{
-			Body: bytes.NewReader(join(d.failed.records, "")),
-			Key:  aws.String(s.errorPrefix.evaluate(arrived, processingFailed) + objectName(s, arrived, id, "")),
+// putBackup writes the source records as one object.
+func (d *stream) putBackup(ctx context.Context, b *buffer) {
+	t := d.settings.Load().backup
+	if t == nil { // switched off in between
+		d.emptied(b)
+		return
+	}
+	body := join(b.records, "")
+	d.put(ctx, b, func(s *settings, id string) (content, error) {
+		if s.backup != nil {
+			t = s.backup
 		}
+		return compressed(t, t.prefix.key(s, instance{at: b.oldest()}, id, t.extension), body)
 	})
+}
+
+// putFailed writes a buffer of error lines as one object, never compressed.
+func (d *stream) putFailed(errorType string) func(context.Context, *buffer) {
+	return func(ctx context.Context, b *buffer) {
+		body := join(b.records, "")
+		d.put(ctx, b, func(s *settings, id string) (content, error) {
+			key := s.errorPrefix.key(s, instance{at: b.oldest(), errorType: errorType}, id, "")
+			return content{bucket: s.bucket, key: key, body: body}, nil
+		})
+	}
+}
+
+func compressed(t *target, key string, body []byte) (content, error) {
+	body, err := t.compression.compress(body)
+	return content{bucket: t.bucket, key: key, encoding: t.compression.encoding, body: body}, err
 }
 
 // put writes a buffer's object, tries again until S3 takes it, and empties the
 // buffer then. The object is made anew at every attempt, since a changed
 // destination may be what mends the trouble.
-func (d *stream) put(ctx context.Context, b *buffer, build func(*settings, string) *s3.PutObjectInput) {
-	writing := trouble.New(d.log)
+func (d *stream) put(ctx context.Context, b *buffer, build func(*settings, string) (content, error)) {
 	id := uuid.NewString()
+	d.persist(ctx, func() error {
+		object, err := build(d.settings.Load(), id)
+		if err != nil {
+			return err
+		}
+		input := &s3.PutObjectInput{
+			Bucket: &object.bucket, Key: &object.key, Body: bytes.NewReader(object.body),
+			ContentType: aws.String("application/octet-stream"),
+		}
+		if object.encoding != "" {
+			input.ContentEncoding = &object.encoding
+		}
+		if _, err := d.s3.PutObject(ctx, input); err != nil {
+			return fmt.Errorf("putting %d records to s3://%s/%s: %w", len(b.records), object.bucket, object.key, err)
+		}
+		d.emptied(b)
+		return nil
+	})
+}
+
+// persist tries until it succeeds, or ctx is done. Meanwhile nothing is read,
+// so that what comes stays in the source for as long as that keeps it.
+func (d *stream) persist(ctx context.Context, try func() error) {
+	trying := trouble.New(d.log)
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		s := d.settings.Load()
-		object := build(s, id)
-		object.Bucket = &s.bucket
-		object.ContentType = aws.String("application/octet-stream")
-		_, err := d.s3.PutObject(ctx, object)
+		err := try()
 		if err == nil {
-			writing.Report(nil)
-			b.clear()
+			trying.Report(nil)
 			return
 		}
 		if ctx.Err() != nil {
 			return // the records stay in the buffer, to be counted
 		}
-		writing.Report(fmt.Errorf("putting %d records to s3://%s/%s: %w", len(b.records), s.bucket, *object.Key, err))
+		trying.Report(err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
+	}
+}
+
+// emptied puts down that a buffer's records are at rest. A partition is active
+// only as long as its buffer holds something.
+func (d *stream) emptied(b *buffer) {
+	b.rest()
+	if d.outgoing[b.partition] == b {
+		delete(d.outgoing, b.partition)
 	}
 }
 
@@ -84,13 +134,4 @@ func join(records []record, delimiter string) []byte {
 		parts[i] = r.data
 	}
 	return bytes.Join(parts, []byte(delimiter))
-}
-
-func compress(body []byte) []byte {
-	var compressed bytes.Buffer
-	writer := gzip.NewWriter(&compressed)
-	// Writing into memory cannot fail.
-	_, _ = writer.Write(body)
-	_ = writer.Close()
-	return compressed.Bytes()
 }

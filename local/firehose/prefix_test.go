@@ -18,20 +18,21 @@ func TestPrefixIsEvaluatedAsTheDeveloperGuideShows(t *testing.T) {
 		{"any string escaped with single quotes is taken literally", "!{timestamp:'year='yyyy'/month='MM'/day='dd'/hour='HH}/", "year=2018/month=08/day=07/hour=09/"},
 		{"a doubled quote is a quote", "!{timestamp:yyyy''MM}/", "2018'08/"},
 		{"letters repeat for width", "!{timestamp:yy-M-d-H-m-s-DDD}/", "18-8-7-9-5-3-219/"},
-		{"months have names", "!{timestamp:MMM-MMMM}/", "Aug-August/"},
+		{"months and days have names", "!{timestamp:MMM-MMMM-E-EEEE}/", "Aug-August-Tue-Tuesday/"},
+		{"halves of days, fractions of seconds, quarters", "!{timestamp:hh-a-K-k-SSS-nnnnnnnnn-Q}/", "09-AM-9-9-123-123000000-3/"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := newPrefix(test.text, time.UTC)
+			p, err := newPrefix(test.text, time.UTC, false)
 			require.NoError(t, err)
-			assert.Equal(t, test.want, p.evaluate(august, ""))
+			assert.Equal(t, test.want, p.evaluate(instance{at: august}))
 		})
 	}
 }
 
 func TestRandomStringEvaluatesToElevenCharactersNewAtEveryInstance(t *testing.T) {
-	p, err := newPrefix("!{firehose:random-string}/!{firehose:random-string}/!{timestamp:yyyy}/", time.UTC)
+	p, err := newPrefix("!{firehose:random-string}/!{firehose:random-string}/!{timestamp:yyyy}/", time.UTC, false)
 	require.NoError(t, err)
-	got := p.evaluate(august, "")
+	got := p.evaluate(instance{at: august})
 	assert.Regexp(t, `^[0-9a-f-]{11}/[0-9a-f-]{11}/2018/$`, got)
 	assert.NotEqual(t, got[:11], got[12:23])
 }
@@ -47,7 +48,7 @@ func TestErrorOutputPrefixIsEvaluatedAsTheDeveloperGuideShows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := newErrorPrefix(test.text, test.prefix, time.UTC)
 			require.NoError(t, err)
-			assert.Equal(t, test.want, p.evaluate(august, processingFailed))
+			assert.Equal(t, test.want, p.evaluate(instance{at: august, errorType: processingFailed}))
 		})
 	}
 }
@@ -63,7 +64,7 @@ func TestPrefixOutsideTheRulesIsRefused(t *testing.T) {
 		{"an open quote", "!{timestamp:'year}/", "errors/", "close its quotes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, first := newPrefix(test.prefix, time.UTC)
+			_, first := newPrefix(test.prefix, time.UTC, false)
 			_, second := newErrorPrefix(test.errorPrefix, test.prefix, time.UTC)
 			err := first
 			if err == nil {
@@ -77,6 +78,8 @@ func TestPrefixOutsideTheRulesIsRefused(t *testing.T) {
 func TestObjectNameIsStreamVersionTimeAndUUID(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Tokyo")
 	require.NoError(t, err)
-	s := &settings{name: "lake", version: "3", prefix: prefix{zone: zone}}
-	assert.Equal(t, "lake-3-2018-08-07-18-05-03-id.gz", objectName(s, august, "id", ".gz"))
+	p, err := newPrefix("!{timestamp:HH}/", zone, false)
+	require.NoError(t, err)
+	s := &settings{name: "lake", version: "3"}
+	assert.Equal(t, "18/lake-3-2018-08-07-18-05-03-id.gz", p.key(s, instance{at: august}, "id", ".gz"))
 }

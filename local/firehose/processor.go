@@ -1,7 +1,6 @@
 package firehose
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +27,11 @@ const (
 
 // process sends the incoming records through the processor, and on to the
 // buffer that they then belong to.
-func (d *stream) process(ctx context.Context) {
-	records := d.incoming.records
+func (d *stream) process(ctx context.Context, b *buffer) {
+	records := b.records
 	p := d.settings.Load().processor
 	if p == nil {
-		d.incoming.clear()
+		b.clear()
 		for _, r := range records {
 			d.deliver(ctx, r)
 		}
@@ -42,7 +41,7 @@ func (d *stream) process(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // not processed: they stay in the buffer
 	}
-	d.incoming.clear()
+	b.clear()
 	fail := func(r record, code, message string) {
 		d.fail(ctx, r, failure{code: code, message: message, attempts: attempts, function: p.arn})
 	}
@@ -55,9 +54,10 @@ func (d *stream) process(ctx context.Context) {
 		case len(answer) > 1:
 			fail(r, "Lambda.DuplicatedRecordId", "Multiple records were returned with the same record ID. Ensure that the Lambda function returns unique record IDs for each record.")
 		case answer[0].Result == events.KinesisFirehoseTransformedStateOk:
-			r.data = answer[0].Data
+			r.data, r.lambdaKeys = answer[0].Data, answer[0].Metadata.PartitionKeys
 			d.deliver(ctx, r)
 		case answer[0].Result == events.KinesisFirehoseTransformedStateDropped:
+			r.place.rest()
 		case answer[0].Result == events.KinesisFirehoseTransformedStateProcessingFailed:
 			fail(r, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record")
 		default:
@@ -123,10 +123,13 @@ func (d *stream) event(records []record) ([]byte, error) {
 	event := struct {
 		InvocationID           string            `json:"invocationId"`
 		DeliveryStreamARN      string            `json:"deliveryStreamArn"`
-		SourceKinesisStreamARN string            `json:"sourceKinesisStreamArn"`
+		SourceKinesisStreamARN string            `json:"sourceKinesisStreamArn,omitempty"`
 		Region                 string            `json:"region"`
 		Records                []json.RawMessage `json:"records"`
-	}{uuid.NewString(), s.arn, s.source, d.region, make([]json.RawMessage, len(records))}
+	}{uuid.NewString(), s.arn, s.source.stream, d.region, make([]json.RawMessage, len(records))}
+	if s.source.direct {
+		event.SourceKinesisStreamARN = ""
+	}
 	for i, r := range records {
 		event.Records[i] = r.event
 	}
@@ -166,54 +169,33 @@ func invocationError(err error) *processorError {
 	}
 }
 
-// encode returns r as a record of the processor's event.
-func (r record) encode() []byte {
+// encode returns r as a record of the processor's event. A record of direct PUT has no Kinesis metadata.
+func (r record) encode(direct bool) []byte {
 	data := r.data
 	if data == nil {
 		data = []byte{} // "" on the wire, never null
 	}
-	event, err := json.Marshal(events.KinesisFirehoseEventRecord{
-		RecordID:                    r.id,
-		ApproximateArrivalTimestamp: events.MilliSecondsEpochTime{Time: r.arrived},
-		Data:                        data,
-		KinesisFirehoseRecordMetadata: events.KinesisFirehoseRecordMetadata{
+	arrived := events.MilliSecondsEpochTime{Time: r.arrived}
+	record := struct {
+		RecordID string                                `json:"recordId"`
+		Arrived  events.MilliSecondsEpochTime          `json:"approximateArrivalTimestamp"`
+		Data     []byte                                `json:"data"`
+		Metadata *events.KinesisFirehoseRecordMetadata `json:"kinesisRecordMetadata,omitempty"`
+	}{RecordID: r.id, Arrived: arrived, Data: data}
+	if !direct {
+		record.Metadata = &events.KinesisFirehoseRecordMetadata{
 			ShardID:                     r.shard,
 			PartitionKey:                r.partition,
 			SequenceNumber:              r.sequence,
-			ApproximateArrivalTimestamp: events.MilliSecondsEpochTime{Time: r.arrived},
-		},
-	})
+			SubsequenceNumber:           r.subSequence,
+			ApproximateArrivalTimestamp: arrived,
+		}
+	}
+	event, err := json.Marshal(record)
 	if err != nil {
 		panic(fmt.Sprintf("firehose: encoding a record of plain values: %v", err))
 	}
 	return event
-}
-
-// failure is why a record was not processed.
-type failure struct {
-	code, message string
-	attempts      int
-	function      string // ARN
-}
-
-// line is the record's line in the object under the error prefix. The developer
-// guide spells lambdaArn so; objects of 2025 and later have been seen with
-// lambdaARN: a reader must take both, as encoding/json does.
-func (f failure) line(r record) []byte {
-	var line bytes.Buffer
-	err := json.NewEncoder(&line).Encode(struct {
-		AttemptsMade           int    `json:"attemptsMade"`
-		ArrivalTimestamp       int64  `json:"arrivalTimestamp"` // Unix milliseconds
-		ErrorCode              string `json:"errorCode"`
-		ErrorMessage           string `json:"errorMessage"`
-		AttemptEndingTimestamp int64  `json:"attemptEndingTimestamp"` // Unix milliseconds
-		RawData                []byte `json:"rawData"`
-		LambdaARN              string `json:"lambdaArn"`
-	}{f.attempts, r.arrived.UnixMilli(), f.code, f.message, time.Now().UnixMilli(), append([]byte{}, r.data...), f.function})
-	if err != nil {
-		panic(fmt.Sprintf("firehose: encoding an error line of plain values: %v", err))
-	}
-	return line.Bytes()
 }
 
 // shorten keeps a function's error readable in a log line.

@@ -49,7 +49,7 @@ func eventRecord(sequence, data string, arrived float64) map[string]any {
 func TestEmptyDataIsAnEmptyStringNeverNull(t *testing.T) {
 	r := testRecord(1, "")
 	r.data = nil
-	assert.Contains(t, string(r.encode()), `"data":""`)
+	assert.Contains(t, string(r.encode(false)), `"data":""`)
 }
 
 func TestProcessorIsInvokedWhenItsBufferSizeIsReached(t *testing.T) {

@@ -28,16 +28,30 @@ const (
 type settings struct {
 	name, arn, version string
 	created            time.Time
-	source             string // the Kinesis stream's ARN
-	bucket             string
-	prefix             prefix
-	errorPrefix        prefix
-	extension          string // of an object's name, with its dot
-	gzip               bool
-	size               int           // bytes of a buffer, before compression
-	interval           time.Duration // scaled
-	delimiter          string        // between records
+	source             source
 	processor          *processorSettings
+	delimiter          string        // between records
+	partitioning       *partitioning // nil: none
+	conversion         *conversion   // nil: none
+	target
+	backup *target // of the source records; nil: none
+}
+
+// source is where the records are read from.
+type source struct {
+	stream string // ARN of the Kinesis stream
+	direct bool   // it is the stream by which the emulator hands over direct PUT, see local/cloud's launcher
+}
+
+// target is how objects are buffered, made and named.
+type target struct {
+	bucket      string
+	prefix      prefix
+	errorPrefix prefix
+	extension   string // of an object's name, with its dot
+	compression compression
+	size        int           // bytes of a buffer, before compression
+	interval    time.Duration // scaled
 }
 
 // processorSettings are those of the Lambda processor.
@@ -59,62 +73,93 @@ func newSettings(d *types.DeliveryStreamDescription, scale float64) (settings, e
 		version: aws.ToString(d.VersionId),
 		created: aws.ToTime(d.CreateTimestamp),
 	}
-	if d.Source == nil || d.Source.KinesisStreamSourceDescription == nil {
-		return s, errors.New("it has no Kinesis stream as its source")
-	}
-	s.source = aws.ToString(d.Source.KinesisStreamSourceDescription.KinesisStreamARN)
 	if len(d.Destinations) != 1 || d.Destinations[0].ExtendedS3DestinationDescription == nil {
 		return s, errors.New("destination must be one of type ExtendedS3")
 	}
-	return s, s.readDestination(d.Destinations[0].ExtendedS3DestinationDescription, scale)
+	destination := d.Destinations[0].ExtendedS3DestinationDescription
+	return s, errors.Join(s.readSource(d), s.readDestination(destination, scale))
+}
+
+// directStream begins the name of the stream by which the emulator hands over what is put
+// to a delivery stream of that name; local/cloud's launcher makes it.
+const directStream = "firehose-direct-put-"
+
+func (s *settings) readSource(d *types.DeliveryStreamDescription) error {
+	switch {
+	case d.DeliveryStreamType == types.DeliveryStreamTypeDirectPut:
+		scope, _, _ := strings.Cut(strings.Replace(s.arn, ":firehose:", ":kinesis:", 1), ":deliverystream/")
+		s.source = source{stream: scope + ":stream/" + directStream + s.name, direct: true}
+	case d.Source != nil && d.Source.KinesisStreamSourceDescription != nil:
+		s.source = source{stream: aws.ToString(d.Source.KinesisStreamSourceDescription.KinesisStreamARN)}
+	default:
+		return errors.New("source must be a Kinesis stream or direct PUT")
+	}
+	return nil
 }
 
 func (s *settings) readDestination(d *types.ExtendedS3DestinationDescription, scale float64) error {
-	var errs []error
-	arn := aws.ToString(d.BucketARN)
-	s.bucket = arn[strings.LastIndex(arn, ":")+1:]
-
-	s.size, s.interval = defaultSize*megabyte, scaled(defaultInterval, scale)
-	if hints := d.BufferingHints; hints != nil {
-		if hints.SizeInMBs != nil {
-			s.size = int(*hints.SizeInMBs) * megabyte
-		}
-		if hints.IntervalInSeconds != nil { // 0 is a value: deliver at once
-			s.interval = scaled(time.Duration(*hints.IntervalInSeconds)*time.Second, scale)
-		}
+	zone, zoneErr := time.LoadLocation(cmp.Or(aws.ToString(d.CustomTimeZone), "UTC"))
+	if zoneErr != nil {
+		return fmt.Errorf("custom time zone: %w", zoneErr)
 	}
-
-	switch d.CompressionFormat {
-	case types.CompressionFormatGzip:
-		s.gzip, s.extension = true, ".gz"
-	case types.CompressionFormatUncompressed, "":
-	default:
-		errs = append(errs, fmt.Errorf("compression format must be GZIP or UNCOMPRESSED, got %s", d.CompressionFormat))
+	dynamic := d.DynamicPartitioningConfiguration != nil && aws.ToBool(d.DynamicPartitioningConfiguration.Enabled)
+	if dynamic {
+		s.partitioning = &partitioning{limit: activePartitions}
+	}
+	var errs [5]error
+	s.target, errs[0] = newTarget(targetDescription{
+		bucket: d.BucketARN, prefix: d.Prefix, errorPrefix: d.ErrorOutputPrefix,
+		hints: d.BufferingHints, format: d.CompressionFormat,
+	}, zone, scale, dynamic)
+	s.conversion, errs[1] = newConversion(d.DataFormatConversionConfiguration)
+	if s.conversion != nil {
+		s.extension = ".parquet"
+		if format := d.CompressionFormat; format != "" && format != types.CompressionFormatUncompressed {
+			errs[2] = fmt.Errorf("compression format must be UNCOMPRESSED with data format conversion, which compresses itself, got %s", format)
+		}
 	}
 	s.extension = cmp.Or(aws.ToString(d.FileExtension), s.extension)
-
-	if c := d.DynamicPartitioningConfiguration; c != nil && aws.ToBool(c.Enabled) {
-		errs = append(errs, errors.New("dynamic partitioning is not supported"))
+	if backup := d.S3BackupDescription; d.S3BackupMode == types.S3BackupModeEnabled && backup != nil {
+		var own target
+		own, errs[3] = newTarget(targetDescription{
+			bucket: backup.BucketARN, prefix: backup.Prefix, errorPrefix: backup.ErrorOutputPrefix,
+			hints: backup.BufferingHints, format: backup.CompressionFormat,
+		}, zone, scale, false)
+		s.backup = &own
+	} else if d.S3BackupMode == types.S3BackupModeEnabled {
+		errs[3] = errors.New("S3 backup must be described, got none in the description")
 	}
-	if c := d.DataFormatConversionConfiguration; c != nil && (c.Enabled == nil || *c.Enabled) {
-		errs = append(errs, errors.New("data format conversion is not supported"))
-	}
-	if d.S3BackupMode == types.S3BackupModeEnabled {
-		errs = append(errs, errors.New("S3 backup is not supported"))
-	}
-	errs = append(errs, s.readPrefixes(d), s.readProcessors(d.ProcessingConfiguration, scale))
-	return errors.Join(errs...)
+	errs[4] = s.readProcessors(d.ProcessingConfiguration, scale)
+	return errors.Join(errs[:]...)
 }
 
-func (s *settings) readPrefixes(d *types.ExtendedS3DestinationDescription) error {
-	zone, err := time.LoadLocation(cmp.Or(aws.ToString(d.CustomTimeZone), "UTC"))
-	if err != nil {
-		return fmt.Errorf("custom time zone: %w", err)
+// targetDescription is what the two kinds of S3 destinations have in common.
+type targetDescription struct {
+	bucket, prefix, errorPrefix *string
+	hints                       *types.BufferingHints
+	format                      types.CompressionFormat
+}
+
+func newTarget(d targetDescription, zone *time.Location, scale float64, dynamic bool) (target, error) {
+	arn := aws.ToString(d.bucket)
+	t := target{bucket: arn[strings.LastIndex(arn, ":")+1:], size: defaultSize * megabyte, interval: scaled(defaultInterval, scale)}
+	if hints := d.hints; hints != nil {
+		if hints.SizeInMBs != nil {
+			t.size = int(*hints.SizeInMBs) * megabyte
+		}
+		if hints.IntervalInSeconds != nil { // 0 is a value: deliver at once
+			t.interval = scaled(time.Duration(*hints.IntervalInSeconds)*time.Second, scale)
+		}
 	}
-	var first, second error
-	s.prefix, first = newPrefix(aws.ToString(d.Prefix), zone)
-	s.errorPrefix, second = newErrorPrefix(aws.ToString(d.ErrorOutputPrefix), aws.ToString(d.Prefix), zone)
-	return errors.Join(first, second)
+	var errs [3]error
+	format, known := compressions[cmp.Or(d.format, types.CompressionFormatUncompressed)]
+	if !known {
+		errs[0] = fmt.Errorf("compression format must be one of UNCOMPRESSED, GZIP, ZIP, Snappy and HADOOP_SNAPPY, got %s", d.format)
+	}
+	t.compression, t.extension = format, format.extension
+	t.prefix, errs[1] = newPrefix(aws.ToString(d.prefix), zone, dynamic)
+	t.errorPrefix, errs[2] = newErrorPrefix(aws.ToString(d.errorPrefix), aws.ToString(d.prefix), zone)
+	return t, errors.Join(errs[:]...)
 }
 
 func (s *settings) readProcessors(c *types.ProcessingConfiguration, scale float64) error {
@@ -134,8 +179,14 @@ func (s *settings) readProcessors(c *types.ProcessingConfiguration, scale float6
 		case types.ProcessorTypeAppendDelimiterToRecord:
 			// AWS keeps no parameter of this processor: its delimiter is always a newline.
 			s.delimiter = "\n"
+		case types.ProcessorTypeMetadataExtraction, types.ProcessorTypeRecordDeAggregation:
+			if s.partitioning == nil {
+				errs = append(errs, fmt.Errorf("processor %s must stand beside dynamic partitioning", processor.Type))
+				continue
+			}
+			errs = append(errs, s.partitioning.read(processor))
 		default:
-			errs = append(errs, fmt.Errorf("processor must be Lambda or AppendDelimiterToRecord, got %s", processor.Type))
+			errs = append(errs, fmt.Errorf("processor must be Lambda, AppendDelimiterToRecord, MetadataExtraction or RecordDeAggregation, got %s", processor.Type))
 		}
 	}
 	return errors.Join(errs...)

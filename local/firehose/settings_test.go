@@ -41,7 +41,7 @@ func TestDefaultsAreThoseOfFirehose(t *testing.T) {
 	assert.Equal(t, "lake", s.bucket)
 	assert.Equal(t, 5*1024*1024, s.size)
 	assert.Equal(t, 300*time.Second, s.interval)
-	assert.False(t, s.gzip)
+	assert.Nil(t, s.compression.writer)
 	assert.Equal(t, &processorSettings{arn: "arn:f", retries: 3, size: 1024 * 1024, interval: 60 * time.Second}, s.processor)
 }
 
@@ -80,15 +80,29 @@ func TestFileExtensionOverridesThatOfTheCompression(t *testing.T) {
 
 func TestWhatIsNotSupportedIsRefusedAllAtOnce(t *testing.T) {
 	_, err := newSettings(description(func(d *types.ExtendedS3DestinationDescription) {
-		d.CompressionFormat = types.CompressionFormatSnappy
-		d.DynamicPartitioningConfiguration = &types.DynamicPartitioningConfiguration{Enabled: aws.Bool(true)}
-		d.DataFormatConversionConfiguration = &types.DataFormatConversionConfiguration{}
+		d.CompressionFormat = "BROTLI"
+		d.DataFormatConversionConfiguration = &types.DataFormatConversionConfiguration{
+			SchemaConfiguration:       &types.SchemaConfiguration{},
+			InputFormatConfiguration:  &types.InputFormatConfiguration{Deserializer: &types.Deserializer{}},
+			OutputFormatConfiguration: &types.OutputFormatConfiguration{Serializer: &types.Serializer{OrcSerDe: &types.OrcSerDe{}}},
+		}
 		d.S3BackupMode = types.S3BackupModeEnabled
 		d.ProcessingConfiguration = &types.ProcessingConfiguration{Enabled: aws.Bool(true), Processors: []types.Processor{
-			{Type: types.ProcessorTypeDecompression}, {Type: types.ProcessorTypeLambda},
+			{Type: types.ProcessorTypeDecompression}, {Type: types.ProcessorTypeLambda}, {Type: types.ProcessorTypeMetadataExtraction},
 		}}
 	}), 1)
-	for _, want := range []string{"Snappy", "dynamic partitioning", "data format conversion", "S3 backup", "Decompression", "no LambdaArn"} {
+	for _, want := range []string{
+		"got BROTLI", "must be UNCOMPRESSED with data format conversion", "serializer must be Parquet", "S3 backup must be described",
+		"got Decompression", "no LambdaArn", "MetadataExtraction must stand beside dynamic partitioning",
+	} {
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+func TestDirectPutIsReadFromTheStreamThatTheLauncherMakes(t *testing.T) {
+	d := description(func(*types.ExtendedS3DestinationDescription) {})
+	d.Source, d.DeliveryStreamType = nil, types.DeliveryStreamTypeDirectPut
+	s, err := newSettings(d, 1)
+	require.NoError(t, err)
+	assert.Equal(t, source{stream: "arn:aws:kinesis:eu-west-1:000000000000:stream/firehose-direct-put-lake", direct: true}, s.source)
 }

@@ -2,14 +2,17 @@ package firehose
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/millrace-cdk/millrace/local/internal/shards"
+	"github.com/millrace-cdk/millrace/local/internal/trouble"
 )
 
 // stream delivers one delivery stream. Shard readers feed one goroutine, which
@@ -17,27 +20,59 @@ import (
 // turn; while it works, reading waits.
 type stream struct {
 	services
-	settings atomic.Pointer[settings]
-	log      *slog.Logger
+	settings   atomic.Pointer[settings]
+	log        *slog.Logger
+	checkpoint *checkpoint
+	saving     *trouble.Log
 
-	incoming buffer // for the processor
-	outgoing buffer // for the prefix
-	failed   buffer // JSON lines, for the error prefix
+	incoming *buffer            // for the processor
+	backup   *buffer            // source records, for the backup's prefix
+	outgoing map[string]*buffer // for the prefix, by partition
+	failed   map[string]*buffer // JSON lines for the error prefix, by error-output-type
 }
 
-func newStream(s settings, services services, log *slog.Logger) *stream {
-	d := &stream{services: services, log: log.With("delivery_stream", s.name)}
+func newStream(s settings, services services, state string, log *slog.Logger) *stream {
+	log = log.With("delivery_stream", s.name)
+	remembered, err := loadCheckpoint(checkpointFile(state, s))
+	if err != nil {
+		log.Error("starting without a checkpoint: records may be delivered twice", "error", err)
+	}
+	d := &stream{
+		services: services, log: log, checkpoint: remembered, saving: trouble.New(log),
+		outgoing: map[string]*buffer{}, failed: map[string]*buffer{},
+	}
 	d.settings.Store(&s)
-	d.incoming = buffer{flush: d.process, interval: func(s *settings) time.Duration {
+	d.incoming = &buffer{flush: d.process, interval: func(s *settings) time.Duration {
 		if s.processor == nil {
 			return 0
 		}
 		return s.processor.interval
 	}}
-	delivery := func(s *settings) time.Duration { return s.interval }
-	d.outgoing = buffer{interval: delivery, flush: d.putOutgoing}
-	d.failed = buffer{interval: delivery, flush: d.putFailed}
+	d.backup = &buffer{flush: d.putBackup, interval: func(s *settings) time.Duration {
+		if s.backup == nil {
+			return 0
+		}
+		return s.backup.interval
+	}}
 	return d
+}
+
+// deliveryInterval is that of the buffers for the prefix and the error prefix.
+func deliveryInterval(s *settings) time.Duration { return s.interval }
+
+// buffers returns all of them, in the order of the data's way.
+func (d *stream) buffers() []*buffer {
+	all := []*buffer{d.backup, d.incoming}
+	for _, b := range d.outgoing {
+		all = append(all, b)
+	}
+	slices.SortFunc(all[2:], func(a, b *buffer) int { return a.opened.Compare(b.opened) })
+	for _, errorType := range []string{conversionFailed, processingFailed} {
+		if b := d.failed[errorType]; b != nil {
+			all = append(all, b)
+		}
+	}
+	return all
 }
 
 // Update puts new settings into force, for what is buffered already too.
@@ -48,11 +83,12 @@ func (d *stream) Run(ctx context.Context) {
 	s := d.settings.Load()
 	reader := &shards.Reader{
 		Client:    d.kinesis,
-		StreamARN: s.source,
+		StreamARN: s.source.stream,
 		Start:     shards.Start{Type: types.ShardIteratorTypeAtTimestamp, Timestamp: s.created},
+		After:     d.after(),
 		Log:       d.log,
 	}
-	batches := make(chan []record)
+	batches := make(chan batch)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -64,82 +100,102 @@ func (d *stream) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case batch := <-batches:
-			for _, r := range batch {
-				d.accept(ctx, r)
+			for _, r := range batch.records {
+				d.take(ctx, batch, r)
 			}
 		case <-d.due():
 		}
 		d.flushDue(ctx)
+		d.saving.Report(d.checkpoint.save())
 	}
-	if left := len(d.incoming.records) + len(d.outgoing.records) + len(d.failed.records); left > 0 {
-		d.log.Warn("stopped with records in its buffers: they are not delivered", "records", left)
+	left := 0
+	for _, b := range d.buffers() {
+		left += len(b.records)
 	}
-}
-
-// feed passes a shard's records on until it ends.
-func feed(ctx context.Context, shard *shards.Shard, batches chan<- []record) {
-	for {
-		read, err := shard.Next(ctx)
-		if err != nil {
-			return // the end of the shard or of ctx
-		}
-		batch := make([]record, len(read))
-		for i, r := range read {
-			batch[i] = newRecord(shard.ID, r)
-		}
-		select {
-		case batches <- batch:
-		case <-ctx.Done():
-			return
-		}
+	if left > 0 {
+		d.log.Warn("stopped with records in its buffers: they are not delivered", "records", left, "until_restart", d.checkpoint.file != "")
 	}
 }
 
-// newRecord takes over a Kinesis record. As on AWS, its id is the sequence
-// number and six digits of sub-sequence number.
-func newRecord(shard string, r types.Record) record {
-	sequence := aws.ToString(r.SequenceNumber)
-	return record{
-		id:        sequence + "000000",
-		shard:     shard,
-		partition: aws.ToString(r.PartitionKey),
-		sequence:  sequence,
-		arrived:   aws.ToTime(r.ApproximateArrivalTimestamp),
-		data:      r.Data,
-	}
+// after is where each shard goes on, as it was at the start: Run's loop changes the checkpoint.
+func (d *stream) after() func(string) string {
+	sequences := d.checkpoint.sequences()
+	return func(key string) string { return sequences[key] }
 }
 
 // accept takes one record in.
 func (d *stream) accept(ctx context.Context, r record) {
-	p := d.settings.Load().processor
-	if p == nil {
+	s := d.settings.Load()
+	if s.backup != nil {
+		r.place.hold(1)
+		d.backup.add(r)
+		if d.backup.size >= s.backup.size {
+			d.putBackup(ctx, d.backup)
+		}
+	}
+	if s.processor == nil {
 		d.incoming.add(r)
 		return
 	}
-	r.event = r.encode()
+	r.event = r.encode(s.source.direct)
 	if d.incoming.events+len(r.event) > eventLimit {
-		d.process(ctx)
+		d.process(ctx, d.incoming)
 	}
 	d.incoming.add(r)
-	if d.incoming.size >= p.size {
-		d.process(ctx)
+	if d.incoming.size >= s.processor.size {
+		d.process(ctx, d.incoming)
 	}
 }
 
-// deliver buffers a record for the prefix.
+// deliver buffers a record for the prefix, in its partition.
 func (d *stream) deliver(ctx context.Context, r record) {
-	d.outgoing.add(r)
-	if d.outgoing.size >= d.settings.Load().size {
-		d.putOutgoing(ctx)
+	r.event = nil
+	s := d.settings.Load()
+	records, failed := s.partitioning.subRecords(r)
+	if failed != nil {
+		d.fail(ctx, r, *failed)
+		return
+	}
+	r.place.hold(len(records) - 1)
+	for _, r := range records {
+		values, failed := s.partitioning.values(s.prefix.keys, r)
+		if failed != nil {
+			d.fail(ctx, r, *failed)
+			continue
+		}
+		d.partition(ctx, s, values, r)
+	}
+}
+
+func (d *stream) partition(ctx context.Context, s *settings, values []string, r record) {
+	partition := strings.Join(values, "\x00")
+	b := d.outgoing[partition]
+	if b == nil && s.partitioning != nil && len(d.outgoing) >= s.partitioning.limit {
+		d.fail(ctx, r, *partitionFailure("ActivePartitionLimitExceeded", fmt.Sprintf("%d partitions are active, which is the limit", len(d.outgoing))))
+		return
+	}
+	if b == nil {
+		b = &buffer{interval: deliveryInterval, flush: d.putOutgoing, partition: partition, keys: values, prefix: s.prefix}
+		d.outgoing[partition] = b
+	}
+	b.add(r)
+	if b.size >= s.size {
+		d.putOutgoing(ctx, b)
 	}
 }
 
 // fail buffers a record's error line for the error prefix.
 func (d *stream) fail(ctx context.Context, r record, f failure) {
-	r.data = f.line(r)
-	d.failed.add(r)
-	if d.failed.size >= d.settings.Load().size {
-		d.putFailed(ctx)
+	errorType := f.outputType()
+	b := d.failed[errorType]
+	if b == nil {
+		b = &buffer{interval: deliveryInterval, flush: d.putFailed(errorType)}
+		d.failed[errorType] = b
+	}
+	r.data, r.event = f.line(r), nil
+	b.add(r)
+	if b.size >= d.settings.Load().size {
+		b.flush(ctx, b)
 	}
 }
 
@@ -147,7 +203,7 @@ func (d *stream) fail(ctx context.Context, r record, f failure) {
 func (d *stream) due() <-chan time.Time {
 	s := d.settings.Load()
 	wait := time.Duration(-1)
-	for _, b := range []*buffer{&d.incoming, &d.outgoing, &d.failed} {
+	for _, b := range d.buffers() {
 		if len(b.records) == 0 {
 			continue
 		}
@@ -163,9 +219,10 @@ func (d *stream) due() <-chan time.Time {
 
 // flushDue works off the buffers whose interval has ended, in the order of the data's way.
 func (d *stream) flushDue(ctx context.Context) {
-	for _, b := range []*buffer{&d.incoming, &d.outgoing, &d.failed} {
-		if len(b.records) > 0 && time.Since(b.opened) >= b.interval(d.settings.Load()) {
-			b.flush(ctx)
+	s := d.settings.Load()
+	for _, b := range d.buffers() {
+		if len(b.records) > 0 && time.Since(b.opened) >= b.interval(s) {
+			b.flush(ctx, b)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
@@ -83,14 +84,14 @@ func upper(event events.KinesisFirehoseEvent) (any, error) {
 
 func testStream(t *testing.T, processor *fakeLambda, edit func(*settings)) (*stream, *fakeS3) {
 	t.Helper()
-	lake, err := newPrefix("lake/", time.UTC)
+	lake, err := newPrefix("lake/", time.UTC, false)
 	require.NoError(t, err)
 	failures, err := newErrorPrefix("errors/", "", time.UTC)
 	require.NoError(t, err)
 	s := settings{
 		name: "lake", version: "1", arn: "arn:aws:firehose:eu-west-1:000000000000:deliverystream/lake",
-		source: "arn:aws:kinesis:eu-west-1:000000000000:stream/events",
-		bucket: "lake", prefix: lake, errorPrefix: failures, size: megabyte, interval: time.Hour,
+		source: source{stream: "arn:aws:kinesis:eu-west-1:000000000000:stream/events"},
+		target: target{bucket: "lake", prefix: lake, errorPrefix: failures, size: megabyte, interval: time.Hour},
 	}
 	if processor != nil {
 		s.processor = &processorSettings{arn: "arn:f", retries: 3, size: megabyte, interval: time.Hour}
@@ -99,7 +100,7 @@ func testStream(t *testing.T, processor *fakeLambda, edit func(*settings)) (*str
 		edit(&s)
 	}
 	store := &fakeS3{}
-	return newStream(s, services{lambda: processor, s3: store, region: "eu-west-1"}, slog.New(slog.DiscardHandler)), store
+	return newStream(s, services{lambda: processor, s3: store, region: "eu-west-1"}, "", slog.New(slog.DiscardHandler)), store
 }
 
 func testRecord(n int, data string) record {
@@ -115,9 +116,16 @@ func run(t *testing.T, d *stream, records ...record) {
 	for _, r := range records {
 		d.accept(t.Context(), r)
 	}
-	for _, b := range []*buffer{&d.incoming, &d.outgoing, &d.failed} {
-		if len(b.records) > 0 {
-			b.flush(t.Context())
+	flush(t.Context(), d)
+}
+
+// flush ends every buffer's interval, those that are filled by it too.
+func flush(ctx context.Context, d *stream) {
+	for range 3 { // incoming, outgoing, failed
+		for _, b := range d.buffers() {
+			if len(b.records) > 0 {
+				b.flush(ctx, b)
+			}
 		}
 	}
 }
@@ -150,7 +158,9 @@ func TestDelimiterStandsBetweenRecordsAndNotAfterTheLast(t *testing.T) {
 }
 
 func TestGzipObjectHasItsExtensionAndEncoding(t *testing.T) {
-	d, store := testStream(t, nil, func(s *settings) { s.gzip, s.extension = true, ".gz" })
+	d, store := testStream(t, nil, func(s *settings) {
+		s.compression, s.extension = compressions[types.CompressionFormatGzip], ".gz"
+	})
 	run(t, d, testRecord(1, "one\n"))
 	require.Len(t, store.objects, 1)
 	assert.True(t, strings.HasSuffix(store.objects[0].key, ".gz"))
@@ -173,7 +183,7 @@ func TestDeliveryWhenTheBufferSizeIsReachedFirst(t *testing.T) {
 		sizes = append(sizes, len(o.body))
 	}
 	assert.Equal(t, []int{10, 10}, sizes)
-	assert.Len(t, d.outgoing.records, 1, "the rest waits for its interval")
+	assert.Len(t, d.outgoing[""].records, 1, "the rest waits for its interval")
 }
 
 func TestDeliveryWhenTheBufferIntervalIsReachedFirst(t *testing.T) {
@@ -212,10 +222,9 @@ func TestStoppingLeavesWhatIsNotDeliveredInTheBuffers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d.accept(ctx, testRecord(1, "one"))
-	d.outgoing.add(testRecord(2, "two"))
-	d.process(ctx)
-	d.putOutgoing(ctx)
+	d.deliver(ctx, testRecord(2, "two"))
+	flush(ctx, d)
 	assert.Len(t, d.incoming.records, 1)
-	assert.Len(t, d.outgoing.records, 1)
+	assert.Len(t, d.outgoing[""].records, 1)
 	assert.Empty(t, store.objects)
 }

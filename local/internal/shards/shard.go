@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +32,9 @@ const (
 type Shard struct {
 	// ID is the shard's id, "shardId-…".
 	ID string
+	// Key tells the shard from every other of its stream, earlier and later ones
+	// of the same id too. It stays the same over a restart.
+	Key string
 
 	client  API
 	stream  string
@@ -45,10 +47,13 @@ type Shard struct {
 	reading *trouble.Log
 }
 
-func newShard(client API, stream, id string, start Start, log *slog.Logger) *Shard {
+// newShard returns a shard to be read after the record whose sequence number is
+// after, or where start says if that is empty.
+func (r *Reader) newShard(info types.Shard, start Start, after string) *Shard {
+	id := *info.ShardId
 	return &Shard{
-		ID: id, client: client, stream: stream, start: start, opened: time.Now(),
-		idle: idleMin, reading: trouble.New(log.With("shard", id)),
+		ID: id, Key: shardKey(info), client: r.Client, stream: r.StreamARN, start: start, opened: time.Now(), last: after,
+		idle: idleMin, reading: trouble.New(r.Log.With("stream", r.StreamARN, "shard", id)),
 	}
 }
 

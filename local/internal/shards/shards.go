@@ -44,15 +44,17 @@ type Reader struct {
 	Client    API
 	StreamARN string
 	Start     Start
-	Log       *slog.Logger
+	// After returns the sequence number after which to go on with the shard of a
+	// [Shard.Key], or "" to begin where Start says. Default: no shard goes on.
+	After func(key string) string
+	Log   *slog.Logger
 }
 
 // Run calls handle once for every shard, each in a goroutine of its own, and
 // for a child only after it has returned for the parents. It returns when ctx
 // is done and every handle has returned.
 func (r *Reader) Run(ctx context.Context, handle func(context.Context, *Shard)) {
-	log := r.Log.With("stream", r.StreamARN)
-	listing := trouble.New(log)
+	listing := trouble.New(r.Log.With("stream", r.StreamARN))
 	reading := map[string]*Shard{} // by key: being handled
 	begun := map[string]bool{}     // by key: handled, now or before
 	done := make(chan string)      // keys of shards whose handle has returned
@@ -77,7 +79,11 @@ func (r *Reader) Run(ctx context.Context, handle func(context.Context, *Shard)) 
 				if begun[key] || parentPending(info, listed, reading, begun) {
 					continue
 				}
-				shard := newShard(r.Client, r.StreamARN, *info.ShardId, start, log)
+				after := ""
+				if r.After != nil {
+					after = r.After(key)
+				}
+				shard := r.newShard(info, start, after)
 				begun[key], reading[key] = true, shard
 				handlers.Go(func() {
 					handle(ctx, shard)

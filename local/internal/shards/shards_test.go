@@ -76,6 +76,11 @@ func sequences(records []types.Record) (all []string) {
 
 var quiet = slog.New(slog.DiscardHandler)
 
+func testShard(stream API, start Start) *Shard {
+	reader := &Reader{Client: stream, StreamARN: "arn", Log: quiet}
+	return reader.newShard(shard("shard", "1", ""), start, "")
+}
+
 func TestChildrenAreReadFromTheirBeginningOnceTheirParentHasBeenHandled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var split atomic.Bool
@@ -187,7 +192,7 @@ func TestExpiredIteratorIsReplacedByOneAfterTheLastRecord(t *testing.T) {
 				return nil, &types.ExpiredIteratorException{}
 			},
 		}
-		s := newShard(stream, "arn", "shard", Start{Type: types.ShardIteratorTypeTrimHorizon}, quiet)
+		s := testShard(stream, Start{Type: types.ShardIteratorTypeTrimHorizon})
 		first, err := s.Next(t.Context())
 		require.NoError(t, err)
 		second, err := s.Next(t.Context())
@@ -215,7 +220,7 @@ func TestLatestThatExpiresUnreadGoesOnFromItsTimeAndSkipsNothing(t *testing.T) {
 				return output("next", "1"), nil
 			},
 		}
-		_, err := newShard(stream, "arn", "shard", Start{Type: types.ShardIteratorTypeLatest}, quiet).Next(t.Context())
+		_, err := testShard(stream, Start{Type: types.ShardIteratorTypeLatest}).Next(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, types.ShardIteratorTypeAtTimestamp, last.ShardIteratorType)
 		assert.Equal(t, opened, *last.Timestamp)
@@ -234,7 +239,7 @@ func TestTroubleIsTriedAgain(t *testing.T) {
 				return output("iterator", "1"), nil
 			},
 		}
-		records, err := newShard(stream, "arn", "shard", Start{Type: types.ShardIteratorTypeTrimHorizon}, quiet).Next(t.Context())
+		records, err := testShard(stream, Start{Type: types.ShardIteratorTypeTrimHorizon}).Next(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []string{"1"}, sequences(records))
 	})
@@ -242,6 +247,36 @@ func TestTroubleIsTriedAgain(t *testing.T) {
 
 func TestShardThatIsGoneHasEnded(t *testing.T) {
 	stream := &fake{position: func(*kinesis.GetShardIteratorInput) (string, error) { return "", &types.ResourceNotFoundException{} }}
-	_, err := newShard(stream, "arn", "shard", Start{Type: types.ShardIteratorTypeTrimHorizon}, quiet).Next(t.Context())
+	_, err := testShard(stream, Start{Type: types.ShardIteratorTypeTrimHorizon}).Next(t.Context())
 	assert.Equal(t, io.EOF, err)
+}
+
+func TestShardThatWasReadBeforeGoesOnAfterItsLastRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		positions := make(chan string, 2)
+		stream := &fake{
+			list: func() []types.Shard { return []types.Shard{shard("begun", "1", ""), shard("new", "1", "")} },
+			position: func(in *kinesis.GetShardIteratorInput) (string, error) {
+				positions <- fmt.Sprint(*in.ShardId, " ", in.ShardIteratorType, " ", aws.ToString(in.StartingSequenceNumber))
+				return "iterator", nil
+			},
+			records: func(string) (*kinesis.GetRecordsOutput, error) { return output("iterator"), nil },
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		reader := &Reader{
+			Client: stream, StreamARN: "arn", Start: Start{Type: types.ShardIteratorTypeTrimHorizon}, Log: quiet,
+			After: func(key string) string { return map[string]string{"begun@1": "7"}[key] },
+		}
+		reader.Run(ctx, func(ctx context.Context, s *Shard) {
+			_, err := s.Next(ctx)
+			assert.Equal(t, context.DeadlineExceeded, err)
+		})
+		close(positions)
+		var got []string
+		for position := range positions {
+			got = append(got, position)
+		}
+		assert.ElementsMatch(t, []string{"begun AFTER_SEQUENCE_NUMBER 7", "new TRIM_HORIZON "}, got)
+	})
 }

@@ -1,9 +1,10 @@
 // Command upper is a Firehose processor for tests: it capitalizes, drops
-// records that say "drop" and fails those that say "fail".
+// records that say "drop", fails those that say "fail" and crashes at "crash".
 package main
 
 import (
 	"bytes"
+	"os"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -16,6 +17,8 @@ func handle(event events.KinesisFirehoseEvent) (events.KinesisFirehoseResponse, 
 		switch string(bytes.TrimSpace(r.Data)) {
 		case "drop":
 			answer.Result = "Dropped"
+		case "crash":
+			os.Exit(1)
 		case "fail":
 			answer.Result = "ProcessingFailed"
 		}
