@@ -26,3 +26,10 @@ func ExampleNewPrivateRds() {
 	})
 	db.GrantConnect(reports, "report_reader")
 }
+
+func ExampleRequireUnreachable() {
+	app := awscdk.NewApp(nil)
+	database.RequireUnreachable(app)
+	database.NewPrivateRds(awscdk.NewStack(app, jsii.String("Orders"), nil), "Database", nil)
+	app.Synth(nil) // fails, and names the way, once something leads to the database
+}

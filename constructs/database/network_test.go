@@ -127,7 +127,7 @@ func TestTheSecretsEndpointLeadsToThisSecretAloneAndLetsInNoNetwork(t *testing.T
 func TestTheNewVpcHasAFlowLogUnlessSkipped(t *testing.T) {
 	cdktest.Template(with(nil)).HasResourceProperties(jsii.String("AWS::EC2::FlowLog"), map[string]any{"ResourceType": "VPC", "TrafficType": "ALL"})
 
-	skipped := with(&database.PrivateRdsProps{SkipFlowLog: true, SkipRotation: true})
+	skipped := with(&database.PrivateRdsProps{SkipFlowLog: true, SkipRotation: true, SkipLogExports: true, SkipMonitoring: true})
 	assert.Zero(t, count(skipped, "AWS::EC2::FlowLog"))
 	assert.Zero(t, count(skipped, "AWS::Logs::LogGroup"))
 	assert.Zero(t, count(skipped, "AWS::IAM::Role"))

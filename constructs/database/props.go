@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -21,6 +22,13 @@ const (
 	DefaultRotationDays  = 30
 	DefaultLogRetention  = awslogs.RetentionDays_ONE_MONTH
 	DefaultRemovalPolicy = awscdk.RemovalPolicy_SNAPSHOT
+	// DefaultStorageGrowth is how many times its size the storage may become by itself.
+	DefaultStorageGrowth = 5
+	// DefaultBackupWindow and DefaultMaintenanceWindow are in UTC.
+	DefaultBackupWindow      = "01:00-02:00"
+	DefaultMaintenanceWindow = "sun:03:00-sun:04:00"
+	DefaultInsights          = awsrds.DatabaseInsightsMode_STANDARD
+	DefaultMonitoringSeconds = 60
 )
 
 // PrivateRdsProps says where the instance stands, how large and how safe it is.
@@ -44,6 +52,17 @@ type PrivateRdsProps struct {
 	AvailabilityZones []string
 	// SkipFlowLog leaves out the flow log of the new VPC.
 	SkipFlowLog bool
+	// Identifier is the instance's name in RDS: lower-case letters, digits and single
+	// hyphens, 63 at most, with a letter first. A change replaces the instance.
+	//
+	// Default: the construct's path and a hash of it.
+	Identifier string
+	// EngineVersion is the version of Postgres. With a major version alone RDS takes its
+	// default minor one, and upgrades it; a template that names one cannot follow. To change the
+	// major version, let Configure set AllowMajorVersionUpgrade.
+	//
+	// Default: 17.
+	EngineVersion awsrds.PostgresEngineVersion
 	// InstanceType is the instance's class.
 	//
 	// Default: t4g.small, arm64 with 2 GiB.
@@ -57,10 +76,34 @@ type PrivateRdsProps struct {
 	//
 	// Default: [DefaultAllocatedStorageGiB].
 	AllocatedStorageGiB int
+	// MaxAllocatedStorageGiB is the size in GiB up to which RDS makes the volume larger by
+	// itself when a tenth of it is left. AllocatedStorageGiB itself turns that off.
+	//
+	// Default: [DefaultStorageGrowth] times AllocatedStorageGiB, 65,536 at most.
+	MaxAllocatedStorageGiB int
+	// MaxConnections is how many connections the server takes, 20 to 262,143.
+	//
+	// Default: 100 for each GiB of InstanceType's memory, 5,000 at most; RDS's own choice,
+	// which is not known here, for a class whose memory is not known.
+	MaxConnections int
+	// Parameters are further parameters of the server. Those that keep it to TLS and
+	// data out of its log cannot be changed.
+	//
+	// Default: none.
+	Parameters map[string]string
 	// BackupRetention is how far back the database can be restored to any second, 1 to 35 whole days.
 	//
 	// Default: [DefaultBackupRetentionDays] days.
 	BackupRetention awscdk.Duration
+	// BackupWindow is when the daily backup is made, "hh:mm-hh:mm" in UTC, 30 minutes at least.
+	//
+	// Default: [DefaultBackupWindow].
+	BackupWindow string
+	// MaintenanceWindow is when RDS upgrades the minor version and the system,
+	// "ddd:hh:mm-ddd:hh:mm" in UTC, 30 minutes at least and a day at most, and not during BackupWindow.
+	//
+	// Default: [DefaultMaintenanceWindow].
+	MaintenanceWindow string
 	// Port is the server's TCP port, 1,150 to 65,535.
 	//
 	// Default: [DefaultPort].
@@ -75,6 +118,10 @@ type PrivateRdsProps struct {
 	//
 	// Default: false, protected unless RemovalPolicy is DESTROY.
 	SkipDeletionProtection bool
+	// Proxy puts an RDS Proxy before the instance, for clients by the hundred.
+	//
+	// Default: none; clients connect directly.
+	Proxy *ProxyProps
 	// RotationInterval is how often the master's password changes, 1 to 999 whole days.
 	//
 	// Default: [DefaultRotationDays] days.
@@ -98,12 +145,34 @@ type PrivateRdsProps struct {
 	//
 	// Default: [DefaultRemovalPolicy].
 	RemovalPolicy awscdk.RemovalPolicy
-	// LogRetention is how long the flow log and the rotation's log are kept. The
-	// instance's own log stays in RDS, which deletes it after 3 days
-	// (rds.log_retention_period): CloudWatch would keep it for ever.
+	// Insights is the mode of Database Insights: standard, with a week of history, or
+	// advanced, with 15 months, which is billed by processor.
+	//
+	// Default: [DefaultInsights].
+	Insights awsrds.DatabaseInsightsMode
+	// SkipInsights leaves Database Insights out.
+	SkipInsights bool
+	// MonitoringInterval is the time between two readings of the system (enhanced
+	// monitoring), which go to the account's log group RDSOSMetrics: 1, 5, 10, 15, 30 or 60 seconds.
+	//
+	// Default: [DefaultMonitoringSeconds] seconds.
+	MonitoringInterval awscdk.Duration
+	// SkipMonitoring leaves enhanced monitoring out.
+	SkipMonitoring bool
+	// LogRetention is how long the instance's logs, the flow log and the rotation's log are kept.
 	//
 	// Default: [DefaultLogRetention].
 	LogRetention awslogs.RetentionDays
+	// SkipLogExports leaves the instance's logs in RDS, which deletes them after 3 days (rds.log_retention_period).
+	SkipLogExports bool
+	// SkipAlarms leaves out the alarms that [PrivateRds.Alarms] lists.
+	//
+	// Default: false.
+	SkipAlarms bool
+	// AlarmActions are told of an alarm and of its end.
+	//
+	// Default: none; the alarms are seen in the console.
+	AlarmActions []awscloudwatch.IAlarmAction
 	// Configure edits the L2 props of the instance last, after every default is set.
 	//
 	// Default: no change.
@@ -127,7 +196,23 @@ func (p *PrivateRdsProps) withDefaults() *PrivateRdsProps {
 	if q.RotationInterval == nil {
 		q.RotationInterval = awscdk.Duration_Days(jsii.Number(DefaultRotationDays))
 	}
+	if q.EngineVersion == nil {
+		// cfn-lint (W3691) takes "17" for 17.0; RDS takes it for its default minor version:
+		// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.DBVersions.html
+		q.EngineVersion = awsrds.PostgresEngineVersion_VER_17()
+	}
+	if q.MonitoringInterval == nil {
+		q.MonitoringInterval = awscdk.Duration_Seconds(jsii.Number(DefaultMonitoringSeconds))
+	}
+	if q.Proxy != nil {
+		q.Proxy = q.Proxy.withDefaults()
+	}
+	q.MaxConnections = cmp.Or(q.MaxConnections, connections(*q.InstanceType.ToString()))
+	q.BackupWindow = cmp.Or(q.BackupWindow, DefaultBackupWindow)
+	q.MaintenanceWindow = cmp.Or(q.MaintenanceWindow, DefaultMaintenanceWindow)
+	q.Insights = cmp.Or(q.Insights, DefaultInsights)
 	q.AllocatedStorageGiB = cmp.Or(q.AllocatedStorageGiB, DefaultAllocatedStorageGiB)
+	q.MaxAllocatedStorageGiB = cmp.Or(q.MaxAllocatedStorageGiB, min(DefaultStorageGrowth*q.AllocatedStorageGiB, maxStorageGiB))
 	q.Port = cmp.Or(q.Port, DefaultPort)
 	q.DatabaseName = cmp.Or(q.DatabaseName, DefaultDatabaseName)
 	q.LogRetention = cmp.Or(q.LogRetention, DefaultLogRetention)
@@ -141,4 +226,13 @@ func (p *PrivateRdsProps) kept() awscdk.RemovalPolicy {
 		return awscdk.RemovalPolicy_DESTROY
 	}
 	return awscdk.RemovalPolicy_RETAIN
+}
+
+// logsKept is what becomes of the instance's logs, whose names are fixed: one that
+// stayed without its instance would block the next stack of this name.
+func (p *PrivateRdsProps) logsKept() awscdk.RemovalPolicy {
+	if p.RemovalPolicy == awscdk.RemovalPolicy_RETAIN {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
 }

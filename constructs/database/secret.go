@@ -39,7 +39,7 @@ func (db *PrivateRds) rotation(p *PrivateRdsProps) {
 	rotation := awssecretsmanager.NewSecretRotation(db, jsii.String("Rotation"), &awssecretsmanager.SecretRotationProps{
 		Application:               awssecretsmanager.SecretRotationApplication_POSTGRES_ROTATION_SINGLE_USER(),
 		Secret:                    db.Secret(),
-		Target:                    db,
+		Target:                    db.server,
 		Vpc:                       db.vpc,
 		VpcSubnets:                db.subnets,
 		SecurityGroup:             group,

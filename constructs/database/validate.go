@@ -1,14 +1,17 @@
 package database
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -25,6 +28,9 @@ const (
 	maxRotationDays = 999
 )
 
+// identifier: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.Constraints
+var identifier = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
 var databaseName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
 
 // Validate reports every problem of the props in one error.
@@ -35,11 +41,18 @@ func (p *PrivateRdsProps) Validate() error {
 	return errors.Join(
 		p.validateNetwork(),
 		between("allocated storage", p.AllocatedStorageGiB, minStorageGiB, maxStorageGiB, "GiB"),
+		p.validateGrowth(),
 		between("port", p.Port, minPort, maxPort, ""),
-		days("backup retention", p.BackupRetention, maxBackupDays),
+		between("max connections", p.MaxConnections, leastConnections, maxMaxConnections, ""),
+		p.validateParameters(),
+		whole("backup retention", p.BackupRetention, maxBackupDays, "days", awscdk.Duration.ToDays),
+		validateWindows(p.BackupWindow, p.MaintenanceWindow),
 		p.validateName(),
+		p.validateIdentifier(),
+		p.validateObservation(),
+		p.Proxy.Validate(),
 		p.validateRotation(),
-		p.validateCABundle(),
+		validateCABundle(p.CABundle),
 		p.validateRemoval(),
 	)
 }
@@ -73,22 +86,73 @@ func (p *PrivateRdsProps) validateName() error {
 	return fmt.Errorf("database name must be a letter, then letters, digits and underscores, 63 at most, got %q", p.DatabaseName)
 }
 
+func (p *PrivateRdsProps) validateIdentifier() error {
+	const longest = 63
+	if p.Identifier == "" || len(p.Identifier) <= longest && identifier.MatchString(p.Identifier) {
+		return nil
+	}
+	return fmt.Errorf("identifier must be lower-case letters, digits and single hyphens, a letter first, %d at most, got %q", longest, p.Identifier)
+}
+
+func (p *PrivateRdsProps) validateGrowth() error {
+	least := cmp.Or(p.AllocatedStorageGiB, DefaultAllocatedStorageGiB)
+	return between("max allocated storage", p.MaxAllocatedStorageGiB, least, maxStorageGiB, "GiB")
+}
+
+func (p *PrivateRdsProps) validateParameters() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
+		switch _, taken := fixed()[name]; {
+		case taken:
+			errs = append(errs, fmt.Errorf("parameter %s is %s, and cannot be changed", name, fixed()[name]))
+		case name == "max_connections":
+			errs = append(errs, errors.New("parameter max_connections is given by max connections"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *PrivateRdsProps) validateObservation() error {
+	var errs []error
+	switch p.Insights {
+	case "", awsrds.DatabaseInsightsMode_STANDARD, awsrds.DatabaseInsightsMode_ADVANCED:
+	default:
+		errs = append(errs, fmt.Errorf("insights must be STANDARD or ADVANCED, got %s", p.Insights))
+	}
+	if p.SkipInsights && p.Insights != "" {
+		errs = append(errs, errors.New("insights is given and skipped: give one"))
+	}
+	if p.SkipMonitoring && p.MonitoringInterval != nil {
+		errs = append(errs, errors.New("monitoring interval is given and monitoring is skipped: give one"))
+	}
+	if p.MonitoringInterval != nil && !slices.Contains(monitoringIntervals(), *p.MonitoringInterval.ToSeconds(nil)) {
+		errs = append(errs, fmt.Errorf("monitoring interval must be one of %v seconds, got %g", monitoringIntervals(), *p.MonitoringInterval.ToSeconds(nil)))
+	}
+	if p.SkipAlarms && len(p.AlarmActions) > 0 {
+		errs = append(errs, errors.New("alarm actions are given and alarms are skipped: give one"))
+	}
+	return errors.Join(errs...)
+}
+
+// monitoringIntervals are what RDS takes, in seconds.
+func monitoringIntervals() []float64 { return []float64{1, 5, 10, 15, 30, 60} }
+
 func (p *PrivateRdsProps) validateRotation() error {
 	if p.SkipRotation && p.RotationInterval != nil {
 		return errors.New("rotation interval is given and rotation is skipped: give one")
 	}
-	return days("rotation interval", p.RotationInterval, maxRotationDays)
+	return whole("rotation interval", p.RotationInterval, maxRotationDays, "days", awscdk.Duration.ToDays)
 }
 
-func (p *PrivateRdsProps) validateCABundle() error {
-	if p.CABundle == "" {
+func validateCABundle(bundle string) error {
+	if bundle == "" {
 		return nil
 	}
-	if !x509.NewCertPool().AppendCertsFromPEM([]byte(p.CABundle)) {
+	if !x509.NewCertPool().AppendCertsFromPEM([]byte(bundle)) {
 		return errors.New("ca bundle must be certificates in PEM, found none")
 	}
 	// A private key in an environment variable would be no way to keep it.
-	for block, rest := pem.Decode([]byte(p.CABundle)); block != nil; block, rest = pem.Decode(rest) {
+	for block, rest := pem.Decode([]byte(bundle)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return fmt.Errorf("ca bundle must be certificates alone, found a block %q", block.Type)
 		}
@@ -115,14 +179,14 @@ func between(subject string, got, lowest, highest int, unit string) error {
 	return fmt.Errorf("%s must be %d to %d%s, got %d", subject, lowest, highest, unit, got)
 }
 
-// days checks a duration whose nil stands for its default.
-func days(subject string, got awscdk.Duration, highest int) error {
+// whole checks a duration whose nil stands for its default.
+func whole(subject string, got awscdk.Duration, highest int, unit string, in func(awscdk.Duration, *awscdk.TimeConversionOptions) *float64) error {
 	if got == nil || *got.IsUnresolved() {
 		return nil
 	}
-	n := *got.ToDays(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
+	n := *in(got, &awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
 	if n >= 1 && n <= float64(highest) && n == float64(int(n)) {
 		return nil
 	}
-	return fmt.Errorf("%s must be 1 to %d whole days, got %g", subject, highest, n)
+	return fmt.Errorf("%s must be 1 to %d whole %s, got %g", subject, highest, unit, n)
 }

@@ -8,7 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	_ "embed" // for the bundle
+	_ "embed" // for the bundles
 	"errors"
 	"fmt"
 	"math"
@@ -21,12 +21,17 @@ import (
 	"github.com/millrace-cdk/millrace/spec"
 )
 
-//go:generate node rds-global-bundle.js
+//go:generate node bundles.js
 
-// rdsBundle is what spec.Database.CABundle is when it is left empty.
-//
-//go:embed rds-global-bundle.pem
-var rdsBundle string
+// What spec.Database.CABundle is when it is left empty: for a server its own
+// authorities alone, for an RDS Proxy Amazon's public ones alone.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html#rds-proxy-security.tls
+var (
+	//go:embed rds-global-bundle.pem
+	rdsBundle string
+	//go:embed rds-proxy-roots.pem
+	proxyRoots string
+)
 
 // DefaultConnectTimeout is long enough for DNS, TLS and RDS's IAM plugin, and
 // short enough to try again within one invocation.
@@ -68,7 +73,7 @@ func (c Config) Validate() error {
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("authenticate is nil"))
 	}
-	if _, err := authorities(c.Database.CABundle); err != nil {
+	if _, err := authorities(c.Database); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -89,7 +94,7 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 
 // ConnConfig returns pgx's configuration, with a password just made.
 func (c Config) ConnConfig(ctx context.Context) (*pgx.ConnConfig, error) {
-	roots, err := authorities(c.Database.CABundle)
+	roots, err := authorities(c.Database)
 	if err != nil {
 		return nil, fmt.Errorf("configuring Postgres: %w", err)
 	}
@@ -133,10 +138,14 @@ func port(text string) (uint16, error) {
 	return uint16(number), nil
 }
 
-// authorities reads a PEM bundle; an empty one stands for RDS's.
-func authorities(bundle string) (*x509.CertPool, error) {
+// authorities are those who may sign the server's certificate.
+func authorities(d spec.Database) (*x509.CertPool, error) {
+	shipped := rdsBundle
+	if d.Proxied {
+		shipped = proxyRoots
+	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(cmp.Or(bundle, rdsBundle))) {
+	if !roots.AppendCertsFromPEM([]byte(cmp.Or(d.CABundle, shipped))) {
 		return nil, errors.New("CA bundle has no certificate in PEM form")
 	}
 	return roots, nil

