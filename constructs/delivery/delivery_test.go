@@ -172,7 +172,7 @@ func TestABucketOfYoursIsWrittenWithItsKey(t *testing.T) {
 
 	assert.Equal(t, *lake.Key.KeyArn(), *f.Key.KeyArn())
 	template := cdktest.Template(stack)
-	template.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(1))
+	template.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(2)) // the lake and its access logs
 	destination(template, map[string]any{
 		"BucketARN":               arn("^MineBucket"),
 		"EncryptionConfiguration": map[string]any{"KMSEncryptionConfig": map[string]any{"AWSKMSKeyARN": arn("^MineKey")}},

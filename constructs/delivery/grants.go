@@ -2,53 +2,50 @@ package delivery
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/iam"
 )
 
-// role is what Firehose assumes, with what AWS's documentation lists and no more.
-// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
-func (f *FirehoseToS3) role(p *FirehoseToS3Props) awsiam.Role {
-	role := awsiam.NewRole(f, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), nil),
-	})
-	allow(role, *f.Bucket.BucketArn(), "s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
-	// Every object, since the error prefix and the prefix are both Firehose's to write.
-	allow(role, *f.Bucket.ArnForObjects(jsii.String("*")), "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
-	allow(role, *f.LogGroup.LogGroupArn(), "logs:PutLogEvents")
-	if f.Key != nil {
-		f.Key.Grant(role, jsii.String("kms:GenerateDataKey"), jsii.String("kms:Decrypt"))
-	}
-	if p.Source != nil {
-		p.Source.Grant(role, *jsii.Strings("kinesis:DescribeStream", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
-		if key := p.Source.EncryptionKey(); key != nil {
-			key.Grant(role, jsii.String("kms:Decrypt"))
+// allow gives Firehose's role what AWS's documentation lists and no more.
+// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+func (d *Delivery) allow() {
+	allowBucket(d.Role, d.Bucket)
+	iam.Allow(d.Role, *d.LogGroup.LogGroupArn(), "logs:PutLogEvents")
+	allowKey(d.Role, d.Key)
+	if source := d.props.Source; source != nil {
+		source.Grant(d.Role, *jsii.Strings("kinesis:DescribeStream", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
+		if key := source.EncryptionKey(); key != nil {
+			key.Grant(d.Role, jsii.String("kms:Decrypt"))
 		}
 	}
-	f.allowTransformer(role, p)
-	return role
+	d.allowTransformer()
 }
 
 // allowTransformer names our own function exactly: Firehose asks for no version, which is $LATEST
 // and spelled either way. Theirs may be a version or an alias of any account, which CDK's grant knows best.
-func (f *FirehoseToS3) allowTransformer(role awsiam.Role, p *FirehoseToS3Props) {
+func (d *Delivery) allowTransformer() {
 	switch {
-	case f.Transformer == nil:
-	case p.Transformer != nil:
-		f.Transformer.GrantInvoke(role)
-		allow(role, *f.Transformer.FunctionArn(), "lambda:GetFunctionConfiguration")
+	case d.Transformer == nil:
+	case d.props.Transformer != nil:
+		d.Transformer.GrantInvoke(d.Role)
+		iam.Allow(d.Role, *d.Transformer.FunctionArn(), "lambda:GetFunctionConfiguration")
 	default:
-		function := *f.Transformer.FunctionArn()
-		role.AddToPolicy(statement([]string{function, function + ":$LATEST"}, "lambda:InvokeFunction", "lambda:GetFunctionConfiguration"))
+		function := *d.Transformer.FunctionArn()
+		d.Role.AddToPolicy(iam.Statement([]string{function, function + ":$LATEST"}, "lambda:InvokeFunction", "lambda:GetFunctionConfiguration"))
 	}
 }
 
-func allow(role awsiam.Role, resource string, actions ...string) {
-	role.AddToPolicy(statement([]string{resource}, actions...))
+func allowBucket(role awsiam.Role, bucket awss3.IBucket) {
+	iam.Allow(role, *bucket.BucketArn(), "s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+	// Every object, since the error prefix and the prefix are both Firehose's to write.
+	iam.Allow(role, *bucket.ArnForObjects(jsii.String("*")), "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
 }
 
-func statement(resources []string, actions ...string) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(actions...),
-		Resources: jsii.Strings(resources...),
-	})
+func allowKey(role awsiam.Role, key awskms.IKey) {
+	if key != nil {
+		key.Grant(role, jsii.String("kms:GenerateDataKey"), jsii.String("kms:Decrypt"))
+	}
 }

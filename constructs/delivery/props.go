@@ -4,43 +4,31 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // Defaults of [FirehoseToS3Props].
 const (
 	// DefaultPrefix puts each hour of arrival (UTC) into a partition of its own, in Hive's style.
 	DefaultPrefix = "events/" + hourly
-	// DefaultErrorPrefix keeps what could not be delivered apart from the events, by kind of failure.
-	DefaultErrorPrefix = "errors/" + errorOutputType + "/" + hourly
 
-	DefaultBufferInterval = 300 // seconds
-	DefaultBufferSize     = 64  // MiB: few large objects are what a lake's readers want; the interval bounds the wait
-	DefaultLogRetention   = awslogs.RetentionDays_ONE_MONTH
-)
-
-const hourly = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
-
-// Firehose's buffering hints for S3, without dynamic partitioning or format conversion.
-// https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
-const (
-	maxBufferInterval = 900 // seconds; 0 delivers without waiting
-	minBufferSize     = 1   // MiB
-	maxBufferSize     = 128 // MiB
+	DefaultBufferSize = 64 // MiB: few large objects are what a lake's readers want; the interval bounds the wait
 )
 
 // FirehoseToS3Props says what is delivered, how it is changed on its way, and where to.
 type FirehoseToS3Props struct {
-	// Source is the stream whose records are delivered, from the moment the
-	// delivery stream exists: what was put before is not delivered.
+	// Source is as in [DeliveryProps].
 	//
 	// Default: none; producers put records to the delivery stream itself.
 	Source awskinesis.IStream
@@ -53,8 +41,9 @@ type FirehoseToS3Props struct {
 	//
 	// Default: the bucket's key.
 	Key awskms.IKey
-	// Prefix begins the key of every object; !{timestamp:…} and
-	// !{firehose:random-string} are replaced by Firehose.
+	// Prefix begins the key of every object; !{timestamp:…}, !{firehose:random-string} and, with
+	// Partitioning, !{partitionKeyFromLambda:…} and !{partitionKeyFromQuery:…} are replaced by Firehose.
+	// Time is when the oldest record of an object arrived.
 	// https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 	//
 	// Default: [DefaultPrefix].
@@ -64,26 +53,78 @@ type FirehoseToS3Props struct {
 	//
 	// Default: [DefaultErrorPrefix].
 	ErrorPrefix string
-	// BufferInterval is how long Firehose gathers records for one object, 0 to 900 seconds.
+	// TimeZone is the one of !{timestamp:…}: UTC, or a region and a city.
+	//
+	// Default: UTC.
+	TimeZone string
+	// FileExtension ends the key of every object, in place of the one that Firehose has for its compression.
+	//
+	// Default: .json.gz and .json for what millrace's transformer writes; else Firehose's.
+	FileExtension string
+	// Compression of the objects.
+	//
+	// Default: [GZIP]; with Parquet none, which compresses by itself.
+	Compression Compression
+	// BufferInterval is how long Firehose gathers records for one object, 0 to 900 seconds, with
+	// Partitioning 60 to 900, by which delivery may then take half as long again.
 	//
 	// Default: [DefaultBufferInterval] seconds.
 	BufferInterval awscdk.Duration
-	// BufferSize is how much Firehose gathers for one object, before compression: 1 to 128 whole MiB.
+	// BufferSize is how much Firehose gathers for one object, before compression: 1 to 128 whole
+	// MiB, with Partitioning or Parquet 64 to 128.
 	//
 	// Default: [DefaultBufferSize] MiB.
 	BufferSize awscdk.Size
-	// SkipTransformer delivers the records as they came. Nothing is put between
-	// them: a producer whose records do not end in a newline cannot tell them apart in the lake.
+	// Partitioning delivers each record to the prefix that its own keys say.
+	//
+	// Default: none.
+	Partitioning *Partitioning
+	// Table makes the lake a table of AWS Glue, with a workgroup and queries of Athena.
+	//
+	// Default: none.
+	Table *Table
+	// Parquet converts the events to Parquet, with the columns of Table, which it needs.
+	//
+	// Default: JSON lines.
+	Parquet *Parquet
+	// Backup keeps the source records as they came.
+	//
+	// Default: none.
+	Backup *Backup
+
+	// Transform is as in [DeliveryProps].
+	//
+	// Default: each JSON object on one line, with its identity and arrival.
+	Transform *spec.Transformer
+	// HashKey is as in [DeliveryProps].
+	//
+	// Default: none.
+	HashKey awssecretsmanager.ISecret
+	// TransformerPackage is as in [DeliveryProps].
+	//
+	// Default: millrace's transformer.
+	TransformerPackage string
+	// Transformer is as in [DeliveryProps].
+	//
+	// Default: millrace's transformer.
+	Transformer awslambda.IFunction
+	// SkipTransformer is as in [DeliveryProps].
 	//
 	// Default: false.
 	SkipTransformer bool
-	// Transformer is a function of yours that answers Firehose's transformation
-	// requests, in place of ours. It must answer within five minutes and in less than 6 MB.
-	// https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+	// ProcessorBufferSize is as in [DeliveryProps].
 	//
-	// Default: millrace's transformer: each JSON object on one line, with its identity and arrival.
-	Transformer awslambda.IFunction
-	// Architecture is the processor that millrace's transformer is built for.
+	// Default: [DefaultProcessorBufferSize].
+	ProcessorBufferSize awscdk.Size
+	// EventBytes is as in [DeliveryProps].
+	//
+	// Default: [DefaultEventBytes].
+	EventBytes int
+	// Retries is as in [DeliveryProps].
+	//
+	// Default: [DefaultRetries].
+	Retries *int
+	// Architecture is the processor that the transformer is built for.
 	//
 	// Default: ARM_64.
 	Architecture awslambda.Architecture
@@ -91,34 +132,67 @@ type FirehoseToS3Props struct {
 	//
 	// Default: [DefaultLogRetention].
 	LogRetention awslogs.RetentionDays
-	// RemovalPolicy says what becomes of the log groups, and of the bucket and
-	// the key that are made here, when they leave the stack.
+	// RemovalPolicy says what becomes of the log groups, and of the buckets and
+	// the keys that are made here, when they leave the stack.
 	//
 	// Default: [DefaultRemovalPolicy].
 	RemovalPolicy awscdk.RemovalPolicy
+	// SkipAlarms leaves out the alarms that [Delivery.Alarms] lists.
+	//
+	// Default: false.
+	SkipAlarms bool
+	// AlarmActions are told of an alarm and of its end.
+	//
+	// Default: none; the alarms are seen in the console.
+	AlarmActions []awscloudwatch.IAlarmAction
+}
+
+// shared are the props that every destination has. The fields stand here and not
+// in an embedded DeliveryProps, so that the smallest use stays one flat literal.
+func (p *FirehoseToS3Props) shared() *DeliveryProps {
+	return DeliveryProps{
+		Source: p.Source, Bucket: p.Bucket, Key: p.Key, ErrorPrefix: p.ErrorPrefix,
+		BufferInterval: p.BufferInterval, BufferSize: p.BufferSize,
+		Transform: p.Transform, HashKey: p.HashKey, TransformerPackage: p.TransformerPackage,
+		Transformer: p.Transformer, SkipTransformer: p.SkipTransformer,
+		ProcessorBufferSize: p.ProcessorBufferSize, EventBytes: p.EventBytes, Retries: p.Retries,
+		Architecture: p.Architecture, LogRetention: p.LogRetention, RemovalPolicy: p.RemovalPolicy,
+		SkipAlarms: p.SkipAlarms, AlarmActions: p.AlarmActions,
+	}.withDefaults()
+}
+
+// buffers are what Firehose allows for these objects.
+// https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion.html (64 MiB)
+// https://docs.aws.amazon.com/firehose/latest/dev/buffering.html (no zero buffering with partitions);
+// its 60 seconds and 64 MiB are those of aws-cdk's own validation.
+func (p *FirehoseToS3Props) buffers() buffers {
+	b := s3Buffers()
+	if p.Parquet != nil {
+		b.minSize, b.why = 64, " with parquet"
+	}
+	if p.Partitioning != nil {
+		b.minSize, b.minInterval, b.why = 64, 60, " with partitioning"
+	}
+	return b
 }
 
 // Validate reports every problem of the props in one error.
 func (p *FirehoseToS3Props) Validate() error {
 	p = p.withDefaults()
-	errs := []error{validatePrefixes(p.Prefix, p.ErrorPrefix)}
-	if !*p.BufferInterval.IsUnresolved() {
-		seconds := *p.BufferInterval.ToSeconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
-		if seconds < 0 || seconds > maxBufferInterval || seconds != math.Trunc(seconds) {
-			errs = append(errs, fmt.Errorf("buffer interval must be 0 to %d whole seconds, got %g", maxBufferInterval, seconds))
-		}
+	shared := p.shared()
+	errs := []error{
+		validatePrefixes(p.Prefix, shared.ErrorPrefix, p.Partitioning.keys(shared.partitionKeys())),
+		validateTimeZone(p.TimeZone),
+		validateFileExtension(p.FileExtension),
+		p.Compression.validate("compression"),
+		shared.validate(p.buffers()),
+		p.Partitioning.validate(shared),
+		p.Table.validate(p),
+		p.Parquet.validate(p),
+		p.Backup.validate(p),
 	}
-	if !*p.BufferSize.IsUnresolved() {
-		mebibytes := *p.BufferSize.ToMebibytes(&awscdk.SizeConversionOptions{Rounding: awscdk.SizeRoundingBehavior_NONE})
-		if mebibytes < minBufferSize || mebibytes > maxBufferSize || mebibytes != math.Trunc(mebibytes) {
-			errs = append(errs, fmt.Errorf("buffer size must be %d to %d whole MiB, got %g", minBufferSize, maxBufferSize, mebibytes))
-		}
-	}
-	if p.SkipTransformer && p.Transformer != nil {
-		errs = append(errs, errors.New("transformer is given and skipped: do one of the two"))
-	}
-	if p.Architecture != nil && p.Transformer != nil {
-		errs = append(errs, errors.New("architecture is for millrace's own transformer: set it on the transformer that is given"))
+	if p.Parquet != nil && p.Compression != Uncompressed {
+		errs = append(errs, fmt.Errorf("compression must be %s with parquet, which compresses by itself, got %s", Uncompressed, p.Compression))
 	}
 	return errors.Join(errs...)
 }
@@ -128,15 +202,20 @@ func (p *FirehoseToS3Props) withDefaults() *FirehoseToS3Props {
 	if p != nil {
 		q = *p
 	}
-	if q.BufferInterval == nil {
-		q.BufferInterval = awscdk.Duration_Seconds(jsii.Number(DefaultBufferInterval))
-	}
 	if q.BufferSize == nil {
 		q.BufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultBufferSize))
 	}
+	if q.Parquet != nil {
+		q.Compression = cmp.Or(q.Compression, Uncompressed)
+	}
+	q.Compression = cmp.Or(q.Compression, GZIP)
 	q.Prefix = cmp.Or(q.Prefix, DefaultPrefix)
-	q.ErrorPrefix = cmp.Or(q.ErrorPrefix, DefaultErrorPrefix)
-	q.LogRetention = cmp.Or(q.LogRetention, DefaultLogRetention)
-	q.RemovalPolicy = cmp.Or(q.RemovalPolicy, DefaultRemovalPolicy)
+	q.Table = q.Table.withDefaults()
+	q.Backup = q.Backup.withDefaults()
+	if q.FileExtension == "" && q.Parquet == nil && q.shared().ownTransformer() {
+		// Ours writes JSON lines: readers that go by a file's name then know it.
+		// Of other content Firehose's own ending for GZIP, .gz, says all that we know.
+		q.FileExtension = map[Compression]string{GZIP: ".json.gz", Uncompressed: ".json"}[q.Compression]
+	}
 	return &q
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
@@ -48,6 +49,10 @@ func TestPrefixesObeyFirehosesRules(t *testing.T) {
 		"no value":                             {"!{timestamp}/", "", "not of the form !{namespace:value}"},
 		"too long":                             {strings.Repeat("x", 1_025), "", "prefix must be at most 1024 characters, got 1025"},
 		"trouble in the error prefix":          {"", "bad/" + kind + "/!{time:yyyy}/", "error prefix has !{time:yyyy}"},
+		"a letter of no meaning":               {"!{timestamp:yyyy-Tt}/", "", "prefix has !{timestamp:yyyy-Tt}: T is not a letter of Java's DateTimeFormatter"},
+		"a quote that is not closed":           {"!{timestamp:'yyyy}/", "", "a quote is not closed"},
+		"the year of a week":                   {"!{timestamp:YYYY-MM}/", "", "Y is the year of a week"},
+		"a week and its year":                  {"!{timestamp:YYYY-ww}/", "", ""},
 		"known at deploy":                      {*awscdk.Fn_Ref(jsii.String("Prefix")), *awscdk.Fn_Ref(jsii.String("ErrorPrefix")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,4 +88,35 @@ func TestBuffersAreWithinFirehosesLimits(t *testing.T) {
 			assert.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+func TestZoneExtensionAndCompressionAreFirehoses(t *testing.T) {
+	for name, c := range map[string]struct {
+		props delivery.FirehoseToS3Props
+		want  string
+	}{
+		"a city":                     {delivery.FirehoseToS3Props{TimeZone: "America/Argentina/Buenos_Aires"}, ""},
+		"UTC":                        {delivery.FirehoseToS3Props{TimeZone: "UTC"}, ""},
+		"three letters":              {delivery.FirehoseToS3Props{TimeZone: "CET"}, `time zone must be UTC or an IANA zone of a region and a city (Europe/Berlin), got "CET"`},
+		"an offset":                  {delivery.FirehoseToS3Props{TimeZone: "Etc/GMT+1"}, `got "Etc/GMT+1"`},
+		"a city that is none":        {delivery.FirehoseToS3Props{TimeZone: "Europe/Atlantis"}, `got "Europe/Atlantis"`},
+		"an extension":               {delivery.FirehoseToS3Props{FileExtension: ".ndjson.gz"}, ""},
+		"an extension without a dot": {delivery.FirehoseToS3Props{FileExtension: "json"}, `file extension must be a dot and up to 127 of 0-9 a-z ! - _ . * ' ( ), got "json"`},
+		"a compression that is none": {delivery.FirehoseToS3Props{Compression: "gzip"}, `compression must be GZIP, ZIP, Snappy, HADOOP_SNAPPY or UNCOMPRESSED, got "gzip"`},
+	} {
+		t.Run(name, func(t *testing.T) { assertProblem(t, c.props.Validate(), c.want) })
+	}
+}
+
+func TestZoneExtensionAndCompressionAreDelivered(t *testing.T) {
+	for compression, extension := range map[delivery.Compression]any{
+		delivery.GZIP: ".json.gz", delivery.Uncompressed: ".json", delivery.ZIP: assertions.Match_Absent(), delivery.Snappy: assertions.Match_Absent(), delivery.HadoopSnappy: assertions.Match_Absent(),
+	} {
+		stack := cdktest.NewStack()
+		delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{Compression: compression})
+		destination(cdktest.Template(stack), map[string]any{"CompressionFormat": string(compression), "FileExtension": extension, "CustomTimeZone": assertions.Match_Absent()})
+	}
+	stack := cdktest.NewStack()
+	delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{TimeZone: "Europe/Berlin", FileExtension: ".ndjson.gz"})
+	destination(cdktest.Template(stack), map[string]any{"CustomTimeZone": "Europe/Berlin", "FileExtension": ".ndjson.gz"})
 }

@@ -26,10 +26,10 @@ func TestADeliveryIsAScopeAndTwoStandInOneStack(t *testing.T) {
 
 	template := cdktest.Template(stack)
 	template.ResourceCountIs(jsii.String("AWS::KinesisFirehose::DeliveryStream"), jsii.Number(2))
-	template.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(3))
+	template.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(5))
 	tag := map[string]any{"Tags": assertions.Match_ArrayWith(&[]any{map[string]any{"Key": "team", "Value": "ingest"}})}
 	template.ResourcePropertiesCountIs(jsii.String("AWS::KinesisFirehose::DeliveryStream"), tag, jsii.Number(1))
-	template.ResourcePropertiesCountIs(jsii.String("AWS::S3::Bucket"), tag, jsii.Number(2))
+	template.ResourcePropertiesCountIs(jsii.String("AWS::S3::Bucket"), tag, jsii.Number(3))
 }
 
 func TestTheStackGetsNoMappingThatNothingRefersTo(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/iam"
 )
 
 // grantPolling gives what Lambda needs, in the function's role, to poll the
@@ -17,16 +19,9 @@ func (l *PostgresLoader) grantPolling(role awsiam.Role, source awskinesis.IStrea
 	if key := source.EncryptionKey(); key != nil {
 		key.Grant(role, jsii.String("kms:Decrypt"))
 	}
-	allow(role, *l.OnFailure.ArnForObjects(jsii.String(failuresFolder + "*")), "s3:PutObject")
-	allow(role, *l.OnFailure.BucketArn(), "s3:ListBucket")
+	iam.Allow(role, *l.OnFailure.ArnForObjects(jsii.String(failuresFolder + "*")), "s3:PutObject")
+	iam.Allow(role, *l.OnFailure.BucketArn(), "s3:ListBucket")
 	if key := l.OnFailure.EncryptionKey(); key != nil {
 		key.Grant(role, jsii.String("kms:GenerateDataKey"))
 	}
-}
-
-func allow(role awsiam.Role, resource, action string) {
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(action),
-		Resources: jsii.Strings(resource),
-	}))
 }

@@ -1,6 +1,9 @@
 package load_test
 
 import (
+	"encoding/json"
+	"encoding/pem"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/load"
+	"github.com/millrace-cdk/millrace/spec"
 	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
@@ -54,6 +59,9 @@ func longName(t *testing.T, resource any) string {
 	case value["Fn::ImportValue"] != nil:
 		_, output, _ := strings.Cut(value["Fn::ImportValue"].(string), "Output")
 		return output
+	case value["Fn::Select"] != nil: // a part of an ARN
+		split := value["Fn::Select"].([]any)[1].(map[string]any)["Fn::Split"].([]any)
+		return longName(t, split[1])
 	default:
 		var parts []string
 		for _, part := range value["Fn::Join"].([]any)[1].([]any) {
@@ -129,4 +137,61 @@ func TestTheDatabasesStackKnowsNothingOfItsLoaders(t *testing.T) {
 	cdktest.Template(stack).ResourceCountIs(jsii.String("AWS::EC2::SecurityGroupIngress"), jsii.Number(3))
 	assert.Equal(t, (*cdktest.Template(untouched.stack).ToJSON())["Resources"], (*cdktest.Template(g.stack).ToJSON())["Resources"])
 	assert.Empty(t, *g.stack.Dependencies())
+}
+
+// certificate is the first of RDS's own.
+func certificate(t *testing.T) string {
+	t.Helper()
+	bundle, err := os.ReadFile("../../lambdas/postgres/rds-global-bundle.pem")
+	require.NoError(t, err)
+	block, _ := pem.Decode(bundle)
+	require.NotNil(t, block)
+	return string(pem.EncodeToMemory(block))
+}
+
+func TestThroughAProxyGoesTheLoaderAndNotTheMigrator(t *testing.T) {
+	stack := sized(2, &database.PrivateRdsProps{Proxy: &database.ProxyProps{}, CABundle: certificate(t)}, load.PostgresLoaderProps{})
+	text := func(prefix string) string {
+		_, function := one(t, stack, "AWS::Lambda::Function", prefix)
+		return longName(t, properties(function)["Environment"].(map[string]any)["Variables"].(map[string]any)[spec.Variable])
+	}
+	assert.Regexp(t, `"host":"FnGetAttSizedDatabaseProxy\w*Endpoint\w*","port":"5432"`, text("LoaderFunction"))
+	assert.Contains(t, text("LoaderFunction"), `"proxied":true`)
+	assert.NotContains(t, text("LoaderFunction"), "ca_bundle", "the proxy's certificate is not signed by who signs the server's")
+	assert.Regexp(t, `"host":"FnGetAttSizedDatabaseInstance\w*Endpoint\w*"`, text("LoaderMigrator"))
+	assert.NotContains(t, text("LoaderMigrator"), "proxied")
+	assert.Contains(t, text("LoaderMigrator"), "ca_bundle")
+
+	_, migration := one(t, stack, "Custom::MillraceMigration", "")
+	assert.Regexp(t, "SizedDatabaseInstance", longName(t, properties(migration)["Host"]))
+
+	for prefix, want := range map[string]string{"LoaderRoleDefaultPolicy": "Proxy", "LoaderMigratorRoleDefaultPolicy": "Secret"} {
+		assert.True(t, slices.ContainsFunc(allowed(t, stack, prefix), func(right string) bool { return strings.Contains(right, want) }), prefix)
+	}
+}
+
+func TestNoPasswordStandsInATemplate(t *testing.T) {
+	g, stack := newStacks()
+	load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: g.core.Stream, Database: g.db, Tables: devices(), Migrations: folder(t, devices())})
+	text, err := json.Marshal(cdktest.Template(stack).ToJSON())
+	require.NoError(t, err)
+	assert.NotRegexp(t, "(?i)passw|{{resolve:", string(text), "the loader has none, and the migrator reads it while it runs")
+
+	// The database's own is CloudFormation's to look up.
+	_, instance := one(t, g.stack, "AWS::RDS::DBInstance", "")
+	password, err := json.Marshal(properties(instance)["MasterUserPassword"])
+	require.NoError(t, err)
+	assert.Contains(t, string(password), "{{resolve:secretsmanager:")
+	assert.Equal(t, true, properties(instance)["EnableIAMDatabaseAuthentication"])
+}
+
+// The only way to a database is over verified TLS: no function's spec has a word
+// by which to ask for less.
+func TestNothingTurnsTheVerificationOfTLSOff(t *testing.T) {
+	stack := with(load.PostgresLoaderProps{})
+	for id, function := range resourcesOf(stack, "AWS::Lambda::Function") {
+		variables := properties(function)["Environment"].(map[string]any)["Variables"].(map[string]any)
+		assert.NotRegexp(t, "(?i)ssl|tls|insecure|verify", longName(t, variables[spec.Variable]), id)
+		assert.Len(t, variables, 1, id)
+	}
 }

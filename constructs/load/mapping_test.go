@@ -3,11 +3,11 @@ package load_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,6 +26,9 @@ func TestTheMappingReportsBisectsRetriesToAnEndAndKeepsWhatFailed(t *testing.T) 
 		"BisectBatchOnFunctionError":     true,
 		"MaximumRetryAttempts":           500,
 		"MaximumRecordAgeInSeconds":      43_200,
+		"MetricsConfig":                  map[string]any{"Metrics": []any{"EventCount"}},
+		"Enabled":                        assertions.Match_Absent(),
+		"StartingPositionTimestamp":      assertions.Match_Absent(),
 		"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": map[string]any{
 			"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^LoaderOnFailure")), "Arn"},
 		}}},
@@ -44,7 +47,13 @@ func TestTheMappingTakesItsValuesFromTheProps(t *testing.T) {
 		ParallelizationFactor: 10,
 		RetryAttempts:         3,
 		MaxRecordAge:          awscdk.Duration_Minutes(jsii.Number(1)),
+		StartingPosition:      awslambda.StartingPosition_AT_TIMESTAMP,
+		StartAt:               time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Disabled:              true,
 	})).HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
+		"StartingPosition":               "AT_TIMESTAMP",
+		"StartingPositionTimestamp":      1_767_323_045,
+		"Enabled":                        false,
 		"BatchSize":                      1_000,
 		"MaximumBatchingWindowInSeconds": 0,
 		"ParallelizationFactor":          10,
@@ -79,51 +88,4 @@ func TestTheWaysInAreOpenBeforeAnyoneGoesThere(t *testing.T) {
 			assert.Contains(t, mapping["DependsOn"], id)
 		}
 	}
-}
-
-func TestWhatFailedIsKeptPrivateAndUnderTheStreamsKey(t *testing.T) {
-	template := cdktest.Template(with(load.PostgresLoaderProps{}))
-	template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{
-		"DeletionPolicy": "Retain",
-		"Properties": map[string]any{
-			"BucketEncryption": map[string]any{"ServerSideEncryptionConfiguration": []any{map[string]any{
-				"BucketKeyEnabled": true,
-				"ServerSideEncryptionByDefault": map[string]any{
-					"SSEAlgorithm":   "aws:kms",
-					"KMSMasterKeyID": map[string]any{"Fn::ImportValue": assertions.Match_StringLikeRegexp(jsii.String("CoreKey"))},
-				},
-			}}},
-			"PublicAccessBlockConfiguration": map[string]any{
-				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
-			},
-			"LifecycleConfiguration": assertions.Match_Absent(), // nothing expires that is not loaded
-		},
-	})
-	template.HasResourceProperties(jsii.String("AWS::S3::BucketPolicy"), map[string]any{
-		"PolicyDocument": map[string]any{"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&map[string]any{
-			"Effect": "Deny", "Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
-		})})},
-	})
-}
-
-func TestAStreamWithoutAKeyStillGetsAnEncryptedBucket(t *testing.T) {
-	g, stack := newStacks()
-	theirs := awskinesis.Stream_FromStreamArn(stack, jsii.String("Theirs"), jsii.String("arn:aws:kinesis:eu-west-1:111122223333:stream/theirs"))
-	load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: theirs, Database: g.db})
-	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::S3::Bucket"), map[string]any{
-		"BucketEncryption": map[string]any{"ServerSideEncryptionConfiguration": []any{map[string]any{
-			"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"},
-		}}},
-	})
-}
-
-func TestABucketOfTheirsIsUsed(t *testing.T) {
-	g, stack := newStacks()
-	theirs := awss3.Bucket_FromBucketName(stack, jsii.String("Theirs"), jsii.String("failed-batches"))
-	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: g.core.Stream, Database: g.db, OnFailure: theirs})
-
-	assert.Empty(t, resourcesOf(stack, "AWS::S3::Bucket"))
-	assert.Equal(t, theirs, loader.OnFailure)
-	mapping, _ := one(t, stack, "AWS::Lambda::EventSourceMapping", "")
-	assert.Equal(t, map[string]any{"Fn::Join": []any{"", []any{"aws/lambda/", map[string]any{"Ref": mapping}, "/"}}}, stack.Resolve(loader.FailuresPrefix()))
 }

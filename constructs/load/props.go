@@ -2,10 +2,10 @@ package load
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -13,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/database"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // Defaults of [PostgresLoaderProps].
@@ -30,20 +31,14 @@ const (
 	// DefaultMaxRecordAgeHours is half of what every stream keeps at least: records
 	// must not expire in the stream before Lambda has put them into the bucket.
 	DefaultMaxRecordAgeHours = 12
-	DefaultTimeoutSeconds    = 60
-	DefaultMemoryMiB         = 512
-	DefaultLogRetention      = awslogs.RetentionDays_ONE_MONTH
-	DefaultRemovalPolicy     = awscdk.RemovalPolicy_RETAIN
-)
-
-// What Lambda accepts: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-const (
-	maxBatchSize       = 10_000
-	maxWindow          = 300 // seconds
-	maxParallelization = 10
-	maxRetries         = 10_000
-	minRecordAge       = 60      // seconds
-	maxRecordAge       = 604_800 // seconds, a week
+	// DefaultStartingPosition leaves out nothing that the stream has.
+	DefaultStartingPosition = awslambda.StartingPosition_TRIM_HORIZON
+	// DefaultMaxLagMinutes is far above what loading takes, and less than a failover with its aftermath.
+	DefaultMaxLagMinutes  = 5
+	DefaultTimeoutSeconds = 60
+	DefaultMemoryMiB      = 512
+	DefaultLogRetention   = awslogs.RetentionDays_ONE_MONTH
+	DefaultRemovalPolicy  = awscdk.RemovalPolicy_RETAIN
 )
 
 // PostgresLoaderProps says what is loaded, into which database and how.
@@ -52,6 +47,32 @@ type PostgresLoaderProps struct {
 	Source awskinesis.IStream
 	// Database takes the rows. Required.
 	Database database.Database
+	// Tables are filled beside the table events (docs/loading.md). The loader carries their
+	// declaration in its environment, which bounds them to some dozens of columns.
+	//
+	// Default: none.
+	Tables []spec.Table
+	// Migrations is the folder of the reviewed .sql files that make Tables, the newest of which
+	// leads to them. They are applied during the deploy. A path that is not absolute is
+	// relative to the working directory, which under the CDK CLI is cdk.json's. Required with Tables.
+	//
+	// Default: none.
+	Migrations string
+	// StartingPosition is where in the stream a new mapping begins, of each shard.
+	// A change replaces the mapping, and the new one begins there anew.
+	//
+	// Default: [DefaultStartingPosition].
+	StartingPosition awslambda.StartingPosition
+	// StartAt is the time from which on records are loaded, in the past, to the second.
+	// Only with AT_TIMESTAMP, which needs it.
+	//
+	// Default: none.
+	StartAt time.Time
+	// Disabled stops the loading, as long as it is set, and where it will go on: what comes meanwhile
+	// waits in the stream for as long as its retention.
+	//
+	// Default: false.
+	Disabled bool
 	// BatchSize is the most records one invocation gets, 1 to 10,000.
 	//
 	// Default: [DefaultBatchSize].
@@ -66,6 +87,19 @@ type PostgresLoaderProps struct {
 	//
 	// Default: [DefaultParallelizationFactor].
 	ParallelizationFactor int
+	// ReservedConcurrency is how many invocations there may be at a time, and with it how many
+	// connections to the database. It is taken out of what the account has for all its functions, of which
+	// 100 must stay unreserved: a new account may have less
+	// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+	//
+	// Default: ParallelizationFactor for each shard of Source, of which a Source on demand, or of another
+	// app, is taken to have [AssumedShards].
+	ReservedConcurrency int
+	// SkipReservedConcurrency lets the loader have as many invocations as it finds. On
+	// demand, nothing then bounds its connections.
+	//
+	// Default: false.
+	SkipReservedConcurrency bool
 	// RetryAttempts is how often a batch is tried again, 1 to 10,000, before it
 	// goes to OnFailure.
 	//
@@ -79,8 +113,25 @@ type PostgresLoaderProps struct {
 	MaxRecordAge awscdk.Duration
 	// OnFailure keeps the batches that could not be loaded, whole, under aws/lambda/.
 	//
-	// Default: a new private bucket that nothing expires in, encrypted with Source's key if it has one.
+	// Default: a new private bucket, encrypted with Source's key if it has one.
 	OnFailure awss3.IBucket
+	// FailureRetention is how long the new bucket keeps failed batches, in whole days; then they
+	// are lost, unless they were replayed. A deleted one can be had back for 30 days.
+	//
+	// Default: for ever.
+	FailureRetention awscdk.Duration
+	// MaxLag is how much later than its event a row may come before there is an alarm, at least a minute.
+	//
+	// Default: [DefaultMaxLagMinutes] minutes more than BatchWindow.
+	MaxLag awscdk.Duration
+	// SkipAlarms leaves out the alarms that [PostgresLoader.Alarms] lists.
+	//
+	// Default: false.
+	SkipAlarms bool
+	// AlarmActions are told of an alarm and of its end.
+	//
+	// Default: none; the alarms are seen in the console.
+	AlarmActions []awscloudwatch.IAlarmAction
 	// Architecture is the functions' processor.
 	//
 	// Default: ARM_64.
@@ -108,50 +159,6 @@ type PostgresLoaderProps struct {
 	Configure func(*awslambda.FunctionProps)
 }
 
-// Validate reports every problem of the props in one error; what Timeout,
-// MemoryMiB and Architecture may be is the function's to say (see package gofunc).
-func (p *PostgresLoaderProps) Validate() error {
-	if p == nil {
-		p = new(PostgresLoaderProps)
-	}
-	var errs []error
-	if p.Source == nil {
-		errs = append(errs, errors.New("source is required: pass the stream to load from"))
-	}
-	if p.Database == nil {
-		errs = append(errs, errors.New("database is required: pass the database to load into"))
-	}
-	errs = append(errs,
-		between("batch size", p.BatchSize, maxBatchSize),
-		seconds("batch window", p.BatchWindow, 0, maxWindow),
-		between("parallelization factor", p.ParallelizationFactor, maxParallelization),
-		// Lambda takes -1 for attempts without an end: one batch could then hold up its shard until it expires.
-		between("retry attempts", p.RetryAttempts, maxRetries),
-		seconds("max record age", p.MaxRecordAge, minRecordAge, maxRecordAge),
-	)
-	return errors.Join(errs...)
-}
-
-// between checks a number whose zero stands for its default.
-func between(subject string, got, highest int) error {
-	if 0 <= got && got <= highest {
-		return nil
-	}
-	return fmt.Errorf("%s must be 1 to %d, got %d", subject, highest, got)
-}
-
-// seconds checks a duration whose nil stands for its default.
-func seconds(subject string, got awscdk.Duration, lowest, highest int) error {
-	if got == nil || *got.IsUnresolved() {
-		return nil
-	}
-	n := *got.ToSeconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)})
-	if n >= float64(lowest) && n <= float64(highest) && n == float64(int(n)) {
-		return nil
-	}
-	return fmt.Errorf("%s must be %d to %d whole seconds, got %g", subject, lowest, highest, n)
-}
-
 func (p *PostgresLoaderProps) withDefaults() *PostgresLoaderProps {
 	q := *p
 	q.BatchSize = cmp.Or(q.BatchSize, DefaultBatchSize)
@@ -159,6 +166,13 @@ func (p *PostgresLoaderProps) withDefaults() *PostgresLoaderProps {
 		q.BatchWindow = awscdk.Duration_Seconds(jsii.Number(DefaultBatchWindowSeconds))
 	}
 	q.ParallelizationFactor = cmp.Or(q.ParallelizationFactor, DefaultParallelizationFactor)
+	q.StartingPosition = cmp.Or(q.StartingPosition, DefaultStartingPosition)
+	if q.MaxLag == nil {
+		q.MaxLag = awscdk.Duration_Minutes(jsii.Number(DefaultMaxLagMinutes))
+		if !*q.BatchWindow.IsUnresolved() {
+			q.MaxLag = q.MaxLag.Plus(q.BatchWindow)
+		}
+	}
 	q.RetryAttempts = cmp.Or(q.RetryAttempts, DefaultRetryAttempts)
 	if q.MaxRecordAge == nil {
 		q.MaxRecordAge = awscdk.Duration_Hours(jsii.Number(DefaultMaxRecordAgeHours))

@@ -1,0 +1,67 @@
+package load
+
+import (
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// TimeoutPercent is how much of its timeout an invocation may take before there is an alarm.
+const TimeoutPercent = 80
+
+// Alarms lists the alarms of the loader, which are none with SkipAlarms, and else:
+//
+//   - Errors: invocations crash or time out for 15 minutes on end.
+//   - Throttles: batches wait for a free invocation for 15 minutes on end.
+//   - Duration: an invocation takes [TimeoutPercent] of its timeout for 15 minutes on end, if the timeout is known at synth.
+//   - IteratorAge: batches wait for longer than MaxLag, for 15 minutes on end: the database is in trouble, or too slow.
+//   - Lag: rows come later than MaxLag, for 15 minutes on end.
+//   - Quarantined: a record can never be stored.
+//   - KeptOnFailure: Lambda gave up batches, which are in OnFailure.
+//   - OnFailureRefused: Lambda could not write to OnFailure.
+//   - Dropped: Lambda gave up records, which are not in OnFailure.
+func (l *PostgresLoader) Alarms() []awscloudwatch.Alarm { return slices.Clone(l.alarms) }
+
+func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
+	if p.SkipAlarms {
+		return
+	}
+	scope, path := constructs.NewConstruct(l, jsii.String("Alarms")), *l.Node().Path()
+	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
+		alarm := awscloudwatch.NewAlarm(scope, &id, &awscloudwatch.AlarmProps{
+			AlarmDescription:   jsii.String(path + " " + what),
+			Metric:             metric,
+			Threshold:          &threshold,
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+			EvaluationPeriods:  &periods,
+			// Without records there is no data, and nothing is wrong.
+			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
+		})
+		alarm.AddAlarmAction(p.AlarmActions...)
+		alarm.AddOkAction(p.AlarmActions...)
+		l.alarms = append(l.alarms, alarm)
+	}
+	age := *p.MaxRecordAge.ToHumanString()
+	add("Errors", "crashes or times out: its batches are sent again, halved, and in the end kept in the bucket for failures. Look first at its log group.",
+		l.MetricErrors(nil), 0, 3)
+	add("Throttles", "has no free invocation for its batches: rows come late. Look first at its reserved concurrency, then at the account's limit.",
+		l.MetricThrottles(nil), 0, 3)
+	if timeout := l.Function.Timeout(); timeout != nil && !*timeout.IsUnresolved() {
+		add("Duration", "takes almost all the time that it has: soon it is cut off, and the batch sent again. Look first at the database's load, then lower BatchSize or raise Timeout.",
+			l.MetricDuration(nil), *timeout.ToMilliseconds(nil)*TimeoutPercent/100, 3)
+	}
+	if !*p.MaxLag.IsUnresolved() {
+		most := *p.MaxLag.ToMilliseconds(nil)
+		add("IteratorAge", "is behind the stream by more than "+*p.MaxLag.ToHumanString()+": the database is in trouble, or too slow. At "+age+
+			" batches go to the bucket for failures. Look first at its log group, which names the trouble, then at the database.", l.MetricIteratorAge(nil), most, 3)
+		add("Lag", "stores rows more than "+*p.MaxLag.ToHumanString()+" after their events arrived. Look first at the time that a batch takes (BatchTime), then at the number of shards.",
+			l.MetricLag(nil), most, 3)
+	}
+	add("Quarantined", "has put records into quarantine that can never be stored. Look at the table quarantine: the reason is beside the record.", l.MetricQuarantined(nil), 0, 1)
+	add("KeptOnFailure", "could not load batches, which are kept whole in the bucket for failures, from where millrace replay sends them again. Look first at its log group.",
+		l.MetricKeptOnFailure(nil), 0, 1)
+	add("OnFailureRefused", "has batches that Lambda could not put into the bucket for failures. Look first at the bucket's policy and key.", l.MetricOnFailureRefused(nil), 0, 1)
+	add("Dropped", "has lost records that are in the stream and the lake only, and not in the bucket for failures. Replay them from the lake.", l.MetricDropped(nil), 0, 1)
+}
