@@ -63,7 +63,7 @@ func reason(output string, err error) string {
 	for line := range strings.Lines(output) {
 		line = strings.TrimSpace(line)
 		if said, ok := strings.CutPrefix(line, "millrace: "); ok {
-			return said
+			return strings.ReplaceAll(said, "-c env=", "--env=") // the app knows the CDK CLI's way only
 		}
 		last = cmp.Or(line, last)
 	}

@@ -32,6 +32,7 @@ func keySources() map[string]ingest.Route {
 		"request-id":        {},
 		"path":              {PartitionKey: path},
 		"deep-path":         {PartitionKey: deep},
+		"length":            {PartitionKey: ingest.KeySource{JSONPath: corpus.KeyPath + ".length"}}, // which JavaScript's texts and lists have
 		"header":            {PartitionKey: header},
 		"path-then-header":  {PartitionKey: both},
 		"hash-key":          {ExplicitHashKey: path},

@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
 func pages(origins ...string) *awsapigateway.CorsOptions {
@@ -56,6 +58,7 @@ func TestAPageOfTheAllowedOriginMayPostAndReadEveryAnswer(t *testing.T) {
 			preflight := deployed["OPTIONS "+path].Properties
 			assert.Equal(t, "NONE", preflight.AuthorizationType)
 			assert.False(t, preflight.ApiKeyRequired)
+			assert.Equal(t, "NEVER", preflight.Integration.PassthroughBehavior, "a body of another content type must not be the mock's request")
 			require.Len(t, preflight.Integration.IntegrationResponses, 1)
 			headers := preflight.Integration.IntegrationResponses[0].ResponseParameters
 			assert.Equal(t, "'"+origin+"'", headers["method.response.header.Access-Control-Allow-Origin"])
@@ -91,7 +94,20 @@ func TestCorsIsRefusedWhereErrorsCouldNotCarryIt(t *testing.T) {
 	credentials.AllowCredentials = jsii.Bool(true)
 	exposing := pages("*")
 	exposing.ExposeHeaders = jsii.Strings("a'b")
+	change := func(change func(*awsapigateway.CorsOptions)) *awsapigateway.CorsOptions {
+		options := pages("*")
+		change(options)
+		return options
+	}
 	for says, cors := range map[string]*awsapigateway.CorsOptions{
+		"must allow headers by name, or \"*\", got \"a b\"":                  change(func(o *awsapigateway.CorsOptions) { o.AllowHeaders = jsii.Strings("a b") }),
+		"must allow methods of HTTP in capitals, or ANY alone, got \"post\"": change(func(o *awsapigateway.CorsOptions) { o.AllowMethods = jsii.Strings("post", "POST") }),
+		"must allow methods of HTTP in capitals, or ANY alone, got \"ANY\"":  change(func(o *awsapigateway.CorsOptions) { o.AllowMethods = jsii.Strings("ANY", "POST") }),
+		"must allow POST, by which events come, got [\"GET\"]":               change(func(o *awsapigateway.CorsOptions) { o.AllowMethods = jsii.Strings("GET") }),
+		"status 200 or 204, got 201":                                         change(func(o *awsapigateway.CorsOptions) { o.StatusCode = jsii.Number(201) }),
+		"not both": change(func(o *awsapigateway.CorsOptions) {
+			o.MaxAge, o.DisableCache = awscdk.Duration_Hours(jsii.Number(1)), jsii.Bool(true)
+		}),
 		"must allow one origin, or \"*\" for all, got 2": pages("https://a.example.com", "https://b.example.com"),
 		"got \"app.example.com\"":                        pages("app.example.com"),
 		"got \"https://a.example.com/path\"":             pages("https://a.example.com/path"),
@@ -100,5 +116,14 @@ func TestCorsIsRefusedWhereErrorsCouldNotCarryIt(t *testing.T) {
 		"got \"a'b\"":                                    exposing,
 	} {
 		assert.ErrorContains(t, (&ingest.IngestApiProps{Cors: cors}).Validate(), says)
+	}
+}
+
+func TestCorsTakesEveryMethodAndTheStatusesOfAPreflight(t *testing.T) {
+	stream := theirStream(cdktest.NewStack(), "events")
+	for _, methods := range []*[]*string{awsapigateway.Cors_ALL_METHODS(), jsii.Strings("ANY"), jsii.Strings("POST")} {
+		cors := pages("*")
+		cors.AllowMethods, cors.AllowHeaders, cors.StatusCode = methods, jsii.Strings("*"), jsii.Number(200)
+		assert.NoError(t, (&ingest.IngestApiProps{Stream: stream, Cors: cors}).Validate())
 	}
 }

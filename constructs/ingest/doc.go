@@ -30,8 +30,8 @@
 // A route takes an event's key from the first [KeySource] that has one: a member of the event, a header, else the request id
 // (in a batch with the event's index). A text that is not empty is a key, and so is a number or a boolean as API Gateway writes
 // it; null, objects and arrays are none. Of a longer key the first 256 UTF-16 units count, and half a surrogate
-// pair is replaced. An explicit hash key that is not 0|([1-9]\d{0,38}) is left out; one above 2^128-1 is
-// answered 400. Kinesis counts the key's bytes with the event's: both together may have 1 MiB.
+// pair is replaced. An explicit hash key that is not 0|([1-9]\d{0,38}) and below 2^128 is left out.
+// Kinesis counts the key's bytes with the event's: both together may have 1 MiB.
 //
 // The mapping templates are the .vtl files in templates/.
 package ingest

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -50,6 +51,9 @@ func NewIngestApi(scope constructs.Construct, id string, props *IngestApiProps) 
 		panic(fmt.Errorf("ingest: %w", err))
 	}
 	p := props.withDefaults()
+	if err := p.validateStreams(awscdk.Stack_Of(scope)); err != nil {
+		panic(fmt.Errorf("ingest: %w", err))
+	}
 
 	a := &IngestApi{props: p}
 	constructs.NewConstruct_Override(a, scope, &id)
@@ -63,6 +67,7 @@ func NewIngestApi(scope constructs.Construct, id string, props *IngestApiProps) 
 	a.addClients(p)
 	a.addWaf(p)
 	a.addAlarms(p)
+	a.accept(p)
 
 	// A stage is live once it stands: whatever its first request needs stands before.
 	stage := a.RestApi.DeploymentStage().Node()

@@ -30,7 +30,13 @@ type requestValues struct {
 	RequestKey string
 	// Key and Hash are where a partition key and an explicit hash key come from.
 	Key, Hash sourceValues
+	// MaxHash is the largest explicit hash key.
+	MaxHash string
 }
+
+// maxHash is 2^128-1, the end of the range of hash keys.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_HashKeyRange.html
+const maxHash = "340282366920938463463374607431768211455"
 
 // sourceValues are a [KeySource] as templates have it.
 //
@@ -40,8 +46,8 @@ type requestValues struct {
 //
 // Of a partition key the first 256 UTF-16 units are passed on, which are no more than the
 // 256 characters that Kinesis takes, however it counts them. An explicit hash key is passed on if it is what Kinesis
-// documents, 0|([1-9]\d{0,38}), and is left out otherwise: the partition key then decides. Kinesis refuses the few
-// of these that are above 2^128-1 with an InvalidArgumentException, which clients see as 400.
+// documents, 0|([1-9]\d{0,38}), and below 2^128, and is left out otherwise: the partition key then decides. One value
+// that Kinesis refuses would have it refuse all of a batch.
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html
 type sourceValues struct {
 	Name   string // of the template's variable
@@ -70,5 +76,6 @@ func (c call) request() string {
 		RequestKey: key,
 		Key:        source("key", c.PartitionKey),
 		Hash:       source("hash", c.ExplicitHashKey),
+		MaxHash:    maxHash,
 	})
 }

@@ -172,26 +172,31 @@ func TestAnExplicitHashKeyIsADecimalNumberOrLeftOut(t *testing.T) {
 	a := newRenderedAPI(t, ingest.Route{ExplicitHashKey: ingest.KeySource{JSONPath: "$.hash", Header: "X-Hash"}})
 	const largest = "340282366920938463463374607431768211455"
 	for hash, want := range map[string]string{
-		`"0"`:                      "0",
-		`"17"`:                     "17",
-		`17`:                       "17",
-		`"` + largest + `"`:        largest,
-		largest:                    largest,
-		`"1` + largest + `"`:       "", // 40 digits
-		`"007"`:                    "",
-		`"-1"`:                     "",
-		`-1`:                       "",
-		`1.5`:                      "",
-		`"1e3"`:                    "",
-		`" 1"`:                     "",
-		`"1\n"`:                    "",
-		`"0x1f"`:                   "",
-		`"٣"`:                      "",
-		`"0\",\"StreamName\":\"x"`: "",
-		`true`:                     "",
-		`null`:                     "",
-		`{"a":1}`:                  "",
-		`["1"]`:                    "",
+		`"0"`:               "0",
+		`"17"`:              "17",
+		`17`:                "17",
+		`"` + largest + `"`: largest,
+		largest:             largest,
+		`"340282366920938463463374607431768211456"`: "", // 2^128
+		`340282366920938463463374607431768211456`:   "",
+		`"299999999999999999999999999999999999999"`: "299999999999999999999999999999999999999",
+		`"999999999999999999999999999999999999999"`: "",
+		`"99999999999999999999999999999999999999"`:  "99999999999999999999999999999999999999", // one digit fewer
+		`"1` + largest + `"`:                        "",                                       // 40 digits
+		`"007"`:                                     "",
+		`"-1"`:                                      "",
+		`-1`:                                        "",
+		`1.5`:                                       "",
+		`"1e3"`:                                     "",
+		`" 1"`:                                      "",
+		`"1\n"`:                                     "",
+		`"0x1f"`:                                    "",
+		`"٣"`:                                       "",
+		`"0\",\"StreamName\":\"x"`:                  "",
+		`true`:                                      "",
+		`null`:                                      "",
+		`{"a":1}`:                                   "",
+		`["1"]`:                                     "",
 	} {
 		single, batched := a.records(t, `{"hash":`+hash+`}`, nil)
 		assert.Equal(t, want, single.ExplicitHashKey, hash)

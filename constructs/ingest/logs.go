@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // accessLogFormat is one line of JSON. A variable without a value is logged as a
@@ -38,20 +40,24 @@ const accessLogFormat = `{"request_id":"$context.requestId",` +
 	`"integration_request_id":"$context.integration.requestId"}`
 
 func (a *IngestApi) accessLog(p IngestApiProps) awslogs.LogGroup {
-	return awslogs.NewLogGroup(a, jsii.String("AccessLog"), &awslogs.LogGroupProps{
+	group := awslogs.NewLogGroup(a, jsii.String("AccessLog"), &awslogs.LogGroupProps{
 		Retention:     p.LogRetention,
 		RemovalPolicy: p.RemovalPolicy,
 	})
+	suppress.Rules(group, logsWithoutKey, "CKV_AWS_158")
+	return group
 }
 
 // executionLog is the log group that API Gateway makes by itself, for ever and
 // without a retention, unless it stands before the stage.
 func (a *IngestApi) executionLog(p IngestApiProps) awslogs.LogGroup {
-	return awslogs.NewLogGroup(a, jsii.String("ExecutionLog"), &awslogs.LogGroupProps{
+	group := awslogs.NewLogGroup(a, jsii.String("ExecutionLog"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.Sprintf("API-Gateway-Execution-Logs_%s/%s", *a.RestApi.RestApiId(), StageName),
 		Retention:     p.LogRetention,
 		RemovalPolicy: p.RemovalPolicy,
 	})
+	suppress.Rules(group, logsWithoutKey, "CKV_AWS_158")
+	return group
 }
 
 // accountLogRole is the role by which API Gateway writes the logs of every API of
@@ -72,6 +78,8 @@ func accountLogRole(scope constructs.Construct) constructs.IConstruct {
 		},
 	})
 	role.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	suppress.Rules(role, "It is the account's, for the logs of every API in it, and this is the policy that API Gateway documents for it",
+		"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]")
 	account := awsapigateway.NewCfnAccount(shared, jsii.String("Account"), &awsapigateway.CfnAccountProps{
 		CloudWatchRoleArn: role.RoleArn(),
 	})

@@ -114,9 +114,9 @@ type IngestApiProps struct {
 	// Default: browsers of other origins are refused.
 	Cors *awsapigateway.CorsOptions
 	// MinCompressionSize is from which size on answers are compressed for clients that
-	// ask for it, 0 bytes to 10 MiB. With it, requests may be compressed too.
+	// ask for it, 0 bytes to 10 MiB. Requests may be compressed without it too.
 	//
-	// Default: nothing is compressed, and a compressed request is not JSON.
+	// Default: no answer is compressed.
 	MinCompressionSize awscdk.Size
 
 	// SkipTracing leaves out AWS X-Ray.

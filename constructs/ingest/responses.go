@@ -41,7 +41,8 @@ var (
 	}
 	tooLarge = Failure{
 		"413", "too_large",
-		"An event may have up to 1 MiB and a request a few MiB. Send smaller events, or fewer in a batch; nothing of this request was stored.",
+		"An event may have up to 1 MiB (1,048,576 bytes, its partition key included) and a request up to 10 MiB (10,485,760 bytes). " +
+			"Send smaller events, or fewer in a batch; nothing of this request was stored.",
 		0,
 	}
 	refused = Failure{

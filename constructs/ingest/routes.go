@@ -2,8 +2,11 @@ package ingest
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/jsii-runtime-go"
@@ -67,6 +70,23 @@ func (p *IngestApiProps) streams() []awskinesis.IStream {
 	return all
 }
 
+// validateStreams reports a stream of another account or region than the API's, as far as both are known
+// at synth: the integration names a stream, and would find one of that name here or none.
+func (p *IngestApiProps) validateStreams(api awscdk.Stack) error {
+	differ := func(theirs, ours *string) bool {
+		return theirs != nil && !*awscdk.Token_IsUnresolved(*theirs) && !*awscdk.Token_IsUnresolved(*ours) && *theirs != *ours
+	}
+	var errs []error
+	for _, stream := range p.streams() {
+		env := stream.Env()
+		if differ(env.Account, api.Account()) || differ(env.Region, api.Region()) {
+			errs = append(errs, fmt.Errorf("stream %s must be in the account and region of the API, %s and %s, got %s and %s",
+				*stream.Node().Path(), *api.Account(), *api.Region(), *env.Account, *env.Region))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // methodThrottles are the limits of those routes that do not have the API's, for
 // the stage's MethodOptions. Logs and metrics stand in each entry, since CDK writes it
 // by itself: what an entry leaves out is off for its method.
@@ -126,7 +146,7 @@ func (a *IngestApi) addCall(p IngestApiProps, validator awsapigateway.IRequestVa
 	resource := a.RestApi.Root().ResourceForPath(jsii.String(c.path()))
 	resource.AddMethod(jsii.String("POST"), integration, options)
 	if p.Cors != nil {
-		resource.AddCorsPreflight(p.preflight(c))
+		a.addPreflight(resource, p.preflight(c))
 	}
 }
 

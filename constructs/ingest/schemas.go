@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -35,16 +36,29 @@ func (c call) schema() map[string]any {
 	return c.eventSchema()
 }
 
-// eventSchema is, without one of the user's, any JSON object with a member: the members that millrace
-// knows are all optional and the rest is the client's. An empty object is no event; to refuse
-// it is also to refuse an empty body, which API Gateway takes as {}.
+// eventSchema is, without one of the user's, any JSON object: the members that millrace knows are all optional and
+// the rest is the client's. Whosever it is, it asks for a member: an empty object is no event, and to
+// refuse it is also to refuse an empty body, which API Gateway takes as {}.
 func (r Route) eventSchema() map[string]any {
 	if r.Schema == nil {
 		return map[string]any{"$schema": draft4, "title": "One event", "type": "object", "minProperties": 1}
 	}
 	schema := maps.Clone(r.Schema)
 	schema["$schema"] = draft4
+	if least, ok := schema["minProperties"]; !ok || isZero(least) {
+		schema["minProperties"] = 1
+	}
 	return schema
+}
+
+// isZero is whether a value is JSON's 0, of whichever of Go's types.
+func isZero(value any) bool {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return false // validateSchema says what is wrong
+	}
+	number, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && number == 0
 }
 
 // batchSchema takes no member beside events, since it would be dropped silently. The definitions of the event's
@@ -85,6 +99,9 @@ func (r Route) validateSchema(who string) []error {
 	if draft, ok := r.Schema["$schema"]; ok && draft != draft4 && draft != strings.TrimSuffix(draft4, "#") {
 		errs = append(errs, fmt.Errorf("%sschema's $schema must be %s or left out, got %v", who, draft4, draft))
 	}
+	if _, ok := r.Schema["$ref"]; ok {
+		errs = append(errs, fmt.Errorf("%sschema must not be a $ref as a whole: draft 4 ignores what stands beside one; put it into allOf", who))
+	}
 	text, err := json.Marshal(r.batchSchema()) // it has all of the event's, and more
 	if err != nil {
 		return append(errs, fmt.Errorf("%sschema must be JSON: %w", who, err))
@@ -98,6 +115,9 @@ func (r Route) validateSchema(who string) []error {
 	}
 	if problems := strays(schema); len(problems) > 0 {
 		return append(errs, fmt.Errorf("%sschema must refer to nothing but %s…, and have no id at which references would begin: got %s", who, definitions, strings.Join(problems, ", ")))
+	}
+	if problems := unknownInRoot(schema); len(problems) > 0 {
+		return append(errs, fmt.Errorf("%sschema must have keywords of JSON Schema draft 4 only, since API Gateway enforces no other: got %s", who, strings.Join(problems, ", ")))
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft4)

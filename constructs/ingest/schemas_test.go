@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -114,6 +115,15 @@ func TestASchemaIsRefusedAtSynthWhereAPIGatewayWouldRefuseItOrABatchChangeIt(t *
 	}{
 		"no type":                 {map[string]any{}, `schema's type must be "object"`},
 		"another type":            {map[string]any{"type": "array"}, `got array`},
+		"a reference as a whole":  {map[string]any{"type": "object", "$ref": "#/definitions/a", "definitions": map[string]any{"a": map[string]any{}}}, "put it into allOf"},
+		"a later keyword":         {within(map[string]any{"const": 1}), `got "const" (in draft 4: enum with one value)`},
+		"one of a condition":      {map[string]any{"type": "object", "allOf": []any{map[string]any{"if": map[string]any{}}}}, `"if" (in draft 4: anyOf and not)`},
+		"later definitions":       {map[string]any{"type": "object", "$defs": map[string]any{}}, `"$defs" (in draft 4: definitions)`},
+		"examples":                {map[string]any{"type": "object", "examples": []any{}}, `"examples"`},
+		"a typo":                  {map[string]any{"type": "object", "propertys": map[string]any{}}, `got "propertys"`},
+		"a typo in a definition":  {map[string]any{"type": "object", "definitions": map[string]any{"a": map[string]any{"items": []any{map[string]any{"maximun": 1}}}}}, `got "maximun"`},
+		"a typo in a dependency":  {map[string]any{"type": "object", "dependencies": map[string]any{"a": []any{"b"}, "c": map[string]any{"not": map[string]any{"requires": 1}}}}, `got "requires"`},
+		"a draft within":          {within(map[string]any{"$schema": "http://json-schema.org/draft-04/schema#"}), `"$schema" (in draft 4: say it at the root only)`},
 		"another draft":           {map[string]any{"type": "object", "$schema": "https://json-schema.org/draft/2020-12/schema"}, "draft-04"},
 		"not draft 4":             {map[string]any{"type": "object", "required": true}, "JSON Schema draft 4"},
 		"a missing definition":    {map[string]any{"type": "object", "additionalProperties": map[string]any{"$ref": "#/definitions/none"}}, "JSON Schema draft 4"},
@@ -131,8 +141,42 @@ func TestASchemaIsRefusedAtSynthWhereAPIGatewayWouldRefuseItOrABatchChangeIt(t *
 	stream := theirStream(cdktest.NewStack(), "clicks")
 	named := clickSchema()
 	named["properties"] = map[string]any{"id": map[string]any{"type": "string"}, "$ref": map[string]any{"type": "string"}}
-	for _, schema := range []map[string]any{clickSchema(), named} {
+	// Members may be called as any keyword is, and values hold what they like.
+	asKeywords := map[string]any{
+		"type": "object", "$schema": "http://json-schema.org/draft-04/schema#",
+		"properties":   map[string]any{"const": map[string]any{}, "propertys": map[string]any{"enum": []any{map[string]any{"if": 1}}, "default": map[string]any{"const": 1}}},
+		"dependencies": map[string]any{"contains": []any{"if"}},
+	}
+	for _, schema := range []map[string]any{clickSchema(), named, asKeywords} {
 		assert.NoError(t, (&ingest.IngestApiProps{Routes: []ingest.Route{{Path: "/clicks", Stream: stream, Schema: schema}}}).Validate())
+	}
+}
+
+// within is a schema with another one for a member.
+func within(schema map[string]any) map[string]any {
+	return map[string]any{"type": "object", "properties": map[string]any{"a": schema}}
+}
+
+func TestAnEmptyEventIsRefusedWhateverTheSchema(t *testing.T) {
+	for name, c := range map[string]struct {
+		schema map[string]any
+		least  int
+	}{
+		"none":               {nil, 1},
+		"one of any object":  {map[string]any{"type": "object"}, 1},
+		"one that says zero": {map[string]any{"type": "object", "minProperties": 0.0}, 1},
+		"one that says more": {map[string]any{"type": "object", "minProperties": int64(2)}, 2},
+	} {
+		stack, api := newAPI(ingest.IngestApiProps{Routes: []ingest.Route{{Path: "/a", Schema: c.schema}}})
+		models, deployed := find[deletable](t, stack, "AWS::ApiGateway::Model"), methodsByPath(t, stack)
+		single, batch := model(t, models, deployed["POST /a"]), model(t, models, deployed["POST /a/batch"])
+		for event, fits := range map[string]bool{`{}`: false, `{"a":1}`: c.least < 2, `{"a":1,"b":2}`: true} {
+			assert.Equal(t, fits, accepts(t, single, event), "%s: %s", name, event)
+			assert.Equal(t, fits, accepts(t, batch, `{"events":[`+event+`]}`), "%s: %s", name, event)
+		}
+		document, err := api.OpenAPI()
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(strings.Join(strings.Fields(string(document)), ""), fmt.Sprintf(`"minProperties":%d`, c.least)), name)
 	}
 }
 

@@ -39,21 +39,25 @@ func (p *IngestApiProps) validateRoutes() []error {
 	if len(p.Routes) == 0 && p.Stream == nil {
 		errs = append(errs, errors.New("stream is required: pass the stream that events are written to"))
 	}
-	taken := map[string]bool{}
+	taken, names := map[string]bool{}, p.constructNames()
 	checkPath := func(what, path string) {
 		switch {
 		case !pathPattern.MatchString(path):
 			errs = append(errs, fmt.Errorf("%s must be /name or /name/name of letters, digits, dots, hyphens and underscores, got %q", what, path))
 		case slices.Contains(reservedPaths, path):
 			errs = append(errs, fmt.Errorf("%s must not be %s, which is API Gateway's own", what, path))
+		case slices.ContainsFunc(segments(path), func(s string) bool { return slices.Contains(notSegments, s) }):
+			errs = append(errs, fmt.Errorf("%s must have none of the names %s between its slashes: constructs of CDK's below a resource have them, or clients resolve them; got %q", what, strings.Join(notSegments, ", "), path))
+		case slices.Contains(names, segments(path)[0]):
+			errs = append(errs, fmt.Errorf("%s must not begin with /%s, since a construct of the API has that name, got %q", what, segments(path)[0], path))
 		case taken[path]:
 			errs = append(errs, fmt.Errorf("%s must be no other's, got %q twice", what, path))
 		}
 		taken[path] = true
 	}
-	for i, r := range p.Routes {
+	for i, r := range p.routes() {
 		who := fmt.Sprintf("route %d (%q): ", i, r.Path)
-		if r.Stream == nil && p.Stream == nil {
+		if r.Stream == nil && p.Stream == nil && len(p.Routes) > 0 {
 			errs = append(errs, fmt.Errorf("%sstream is required: give the route one, or the API", who))
 		}
 		checkPath(who+"path", r.Path)
@@ -72,6 +76,27 @@ func (p *IngestApiProps) validateRoutes() []error {
 		checkPath("health path", p.HealthPath)
 	}
 	return append(errs, p.validateCors()...)
+}
+
+// notSegments are names that no resource can have: its construct's id is its name, and Default, Resource and the methods
+// are ids that CDK gives. The dots are directories to most clients.
+var notSegments = []string{".", "..", "Default", "Resource", "GET", "OPTIONS", "POST"}
+
+// segments of a path that pathPattern matches; there is one at least.
+func segments(path string) []string { return strings.Split(strings.TrimPrefix(path, "/"), "/") }
+
+// constructNames are the ids of what is beside the root resource. CDK leaves the root's own, Default,
+// out of logical ids, so the resource of a name and what has that id would be one.
+func (p *IngestApiProps) constructNames() []string {
+	names := []string{"CustomDomain", "DeploymentStage." + StageName, "Key", "UsagePlan", "Validator"}
+	for _, c := range p.Clients {
+		names = append(names, "Key-"+c.Name, "UsagePlan-"+c.Name)
+	}
+	d := p.withDefaults()
+	for _, r := range d.gatewayResponses() {
+		names = append(names, r.kind)
+	}
+	return names
 }
 
 func (s KeySource) validate(what string) []error {

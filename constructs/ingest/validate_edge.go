@@ -39,6 +39,11 @@ func (p *IngestApiProps) validateEdge() []error {
 	if p.Cors != nil && (p.Cors.AllowOrigins == nil || len(*p.Cors.AllowOrigins) == 0) {
 		errs = append(errs, errors.New("cors must allow an origin: name it in AllowOrigins"))
 	}
+	for i, action := range p.AlarmActions {
+		if action == nil {
+			errs = append(errs, fmt.Errorf("alarm action %d must be an action, got nil", i))
+		}
+	}
 	if bytes, known := sizeInBytes(p.MinCompressionSize); known && (bytes < 0 || bytes > maxCompressionSize) {
 		errs = append(errs, fmt.Errorf("minimum compression size must be 0 bytes to 10 MiB, got %.0f bytes", bytes))
 	}
@@ -88,7 +93,9 @@ func (p *IngestApiProps) validateClients() []error {
 		if c.Quota < 0 {
 			errs = append(errs, fmt.Errorf("%squota must be at least 1 request, or 0 for none, got %d", who, c.Quota))
 		}
-		if c.QuotaPeriod != "" && c.Quota == 0 {
+		if periods := []awsapigateway.Period{"", awsapigateway.Period_DAY, awsapigateway.Period_WEEK, awsapigateway.Period_MONTH}; !slices.Contains(periods, c.QuotaPeriod) {
+			errs = append(errs, fmt.Errorf("%squota period must be DAY, WEEK or MONTH, got %q", who, c.QuotaPeriod))
+		} else if c.QuotaPeriod != "" && c.Quota == 0 {
 			errs = append(errs, fmt.Errorf("%squota period %s needs a quota", who, c.QuotaPeriod))
 		}
 	}
@@ -104,8 +111,8 @@ func (p *IngestApiProps) validateEndpoint() []error {
 	}
 	var errs []error
 	if p.private() {
-		if p.Policy == nil {
-			errs = append(errs, errors.New("policy is required with a private endpoint: without one API Gateway denies every call; say which VPC or VPC endpoint may invoke it"))
+		if p.Policy == nil || *p.Policy.IsEmpty() {
+			errs = append(errs, errors.New("policy with a statement is required with a private endpoint: without one API Gateway denies every call; say which VPC or VPC endpoint may invoke it"))
 		}
 	} else if p.Endpoint.VpcEndpoints != nil && len(*p.Endpoint.VpcEndpoints) > 0 {
 		errs = append(errs, fmt.Errorf("endpoint's VPC endpoints are of a private one only, got them with %s", (*p.Endpoint.Types)[0]))

@@ -5,7 +5,9 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,33 +50,35 @@ func TestWhatIsWrongAroundTheRoutesIsSaidInASentence(t *testing.T) {
 		return ingest.IngestApiProps{Auth: ingest.AuthAPIKey, Clients: clients}
 	}
 	for want, props := range map[string]ingest.IngestApiProps{
-		"auth must be AuthIAM, AuthAPIKey, AuthCognito, AuthAuthorizer or AuthNone, got 7":                                                           {Auth: 7},
-		"auth must be AuthIAM, AuthAPIKey, AuthCognito, AuthAuthorizer or AuthNone, got -1":                                                          {Auth: -1},
-		"rate limit must be at least 1 request a second, or 0 for the default, got -1":                                                               {RateLimit: -1},
-		"burst limit must be at least 1 request, or 0 for the default, got -2":                                                                       {BurstLimit: -2},
-		"clients have keys, which only AuthAPIKey reads, got 1 clients under AuthIAM":                                                                {Clients: []ingest.Client{{Name: "a"}}},
-		"clients have keys, which only AuthAPIKey reads, got 1 clients under AuthNone":                                                               {Auth: ingest.AuthNone, Clients: []ingest.Client{{Name: "a"}}},
-		"user pools are required under AuthCognito: pass those whose tokens are taken":                                                               {Auth: ingest.AuthCognito},
-		"user pools are read under AuthCognito only, got 1 under AuthAPIKey":                                                                         {Auth: ingest.AuthAPIKey, UserPools: []awscognito.IUserPool{pool}},
-		"user pool 1 must be a user pool, got nil":                                                                                                   {Auth: ingest.AuthCognito, UserPools: []awscognito.IUserPool{pool, nil}},
-		"authorizer is required under AuthAuthorizer: pass the one that decides":                                                                     {Auth: ingest.AuthAuthorizer},
-		"authorizer is asked under AuthAuthorizer only, got one under AuthIAM":                                                                       {Authorizer: authorizer},
-		"authorization scopes are of Cognito's access tokens: they need AuthCognito or an authorizer of Cognito's, got [\"a\"] under AuthIAM":        {AuthorizationScopes: []string{"a"}},
-		"authorization scopes are of Cognito's access tokens: they need AuthCognito or an authorizer of Cognito's, got [\"a\"] under AuthAuthorizer": {Auth: ingest.AuthAuthorizer, Authorizer: authorizer, AuthorizationScopes: []string{"a"}},
-		"authorization scopes must not be empty, got [\"\"]":                                                                                         {Auth: ingest.AuthCognito, UserPools: []awscognito.IUserPool{pool}, AuthorizationScopes: []string{""}},
-		"client 0 (\"a b\"): name must be 1 to 64 letters, digits, hyphens and underscores, the first a letter or digit":                             keys(ingest.Client{Name: "a b"}),
-		"client 0 (\"\"): name must be 1 to 64 letters, digits, hyphens and underscores, the first a letter or digit":                                keys(ingest.Client{}),
-		"client 1 (\"a\"): name must be one client's alone":                                                                                          keys(ingest.Client{Name: "a"}, ingest.Client{Name: "a"}),
-		"client 0 (\"a\"): rate limit must be at least 1 request a second, or 0 for the API's, got -1":                                               keys(ingest.Client{Name: "a", RateLimit: -1}),
-		"client 0 (\"a\"): burst limit must be at least 1 request, or 0 for the API's, got -1":                                                       keys(ingest.Client{Name: "a", BurstLimit: -1}),
-		"client 0 (\"a\"): quota must be at least 1 request, or 0 for none, got -1":                                                                  keys(ingest.Client{Name: "a", Quota: -1}),
-		"client 0 (\"a\"): quota period DAY needs a quota":                                                                                           keys(ingest.Client{Name: "a", QuotaPeriod: awsapigateway.Period_DAY}),
-		"endpoint must have exactly one type: an API has one":                                                                                        {Endpoint: &awsapigateway.EndpointConfiguration{}},
-		"policy is required with a private endpoint: without one API Gateway denies every call; say which VPC or VPC endpoint may invoke it":         {Endpoint: private},
-		"endpoint's VPC endpoints are of a private one only, got them with REGIONAL":                                                                 {Endpoint: regional},
-		"domain must have a domain name":                                                                                                             {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.DomainName = nil })},
-		"domain must have a certificate":                                                                                                             {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.Certificate = nil })},
-		"domain's security policy must be TLS_1_2 or newer, got TLS_1_0":                                                                             {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.SecurityPolicy = awsapigateway.SecurityPolicy_TLS_1_0 })},
+		"auth must be AuthIAM, AuthAPIKey, AuthCognito, AuthAuthorizer or AuthNone, got 7":                                                                    {Auth: 7},
+		"auth must be AuthIAM, AuthAPIKey, AuthCognito, AuthAuthorizer or AuthNone, got -1":                                                                   {Auth: -1},
+		"rate limit must be at least 1 request a second, or 0 for the default, got -1":                                                                        {RateLimit: -1},
+		"burst limit must be at least 1 request, or 0 for the default, got -2":                                                                                {BurstLimit: -2},
+		"clients have keys, which only AuthAPIKey reads, got 1 clients under AuthIAM":                                                                         {Clients: []ingest.Client{{Name: "a"}}},
+		"clients have keys, which only AuthAPIKey reads, got 1 clients under AuthNone":                                                                        {Auth: ingest.AuthNone, Clients: []ingest.Client{{Name: "a"}}},
+		"user pools are required under AuthCognito: pass those whose tokens are taken":                                                                        {Auth: ingest.AuthCognito},
+		"user pools are read under AuthCognito only, got 1 under AuthAPIKey":                                                                                  {Auth: ingest.AuthAPIKey, UserPools: []awscognito.IUserPool{pool}},
+		"user pool 1 must be a user pool, got nil":                                                                                                            {Auth: ingest.AuthCognito, UserPools: []awscognito.IUserPool{pool, nil}},
+		"authorizer is required under AuthAuthorizer: pass the one that decides":                                                                              {Auth: ingest.AuthAuthorizer},
+		"authorizer is asked under AuthAuthorizer only, got one under AuthIAM":                                                                                {Authorizer: authorizer},
+		"authorization scopes are of Cognito's access tokens: they need AuthCognito or an authorizer of Cognito's, got [\"a\"] under AuthIAM":                 {AuthorizationScopes: []string{"a"}},
+		"authorization scopes are of Cognito's access tokens: they need AuthCognito or an authorizer of Cognito's, got [\"a\"] under AuthAuthorizer":          {Auth: ingest.AuthAuthorizer, Authorizer: authorizer, AuthorizationScopes: []string{"a"}},
+		"authorization scopes must not be empty, got [\"\"]":                                                                                                  {Auth: ingest.AuthCognito, UserPools: []awscognito.IUserPool{pool}, AuthorizationScopes: []string{""}},
+		"client 0 (\"a b\"): name must be 1 to 64 letters, digits, hyphens and underscores, the first a letter or digit":                                      keys(ingest.Client{Name: "a b"}),
+		"client 0 (\"\"): name must be 1 to 64 letters, digits, hyphens and underscores, the first a letter or digit":                                         keys(ingest.Client{}),
+		"client 1 (\"a\"): name must be one client's alone":                                                                                                   keys(ingest.Client{Name: "a"}, ingest.Client{Name: "a"}),
+		"client 0 (\"a\"): rate limit must be at least 1 request a second, or 0 for the API's, got -1":                                                        keys(ingest.Client{Name: "a", RateLimit: -1}),
+		"client 0 (\"a\"): burst limit must be at least 1 request, or 0 for the API's, got -1":                                                                keys(ingest.Client{Name: "a", BurstLimit: -1}),
+		"client 0 (\"a\"): quota must be at least 1 request, or 0 for none, got -1":                                                                           keys(ingest.Client{Name: "a", Quota: -1}),
+		"client 0 (\"a\"): quota period DAY needs a quota":                                                                                                    keys(ingest.Client{Name: "a", QuotaPeriod: awsapigateway.Period_DAY}),
+		"client 0 (\"a\"): quota period must be DAY, WEEK or MONTH, got \"YEAR\"":                                                                             keys(ingest.Client{Name: "a", Quota: 1, QuotaPeriod: "YEAR"}),
+		"alarm action 0 must be an action, got nil":                                                                                                           {AlarmActions: []awscloudwatch.IAlarmAction{nil}},
+		"endpoint must have exactly one type: an API has one":                                                                                                 {Endpoint: &awsapigateway.EndpointConfiguration{}},
+		"policy with a statement is required with a private endpoint: without one API Gateway denies every call; say which VPC or VPC endpoint may invoke it": {Endpoint: private},
+		"endpoint's VPC endpoints are of a private one only, got them with REGIONAL":                                                                          {Endpoint: regional},
+		"domain must have a domain name":                                                                                                                      {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.DomainName = nil })},
+		"domain must have a certificate":                                                                                                                      {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.Certificate = nil })},
+		"domain's security policy must be TLS_1_2 or newer, got TLS_1_0":                                                                                      {Domain: domain(func(d *awsapigateway.DomainNameOptions) { d.SecurityPolicy = awsapigateway.SecurityPolicy_TLS_1_0 })},
 		"domain's mutual TLS needs a regional domain, got EDGE": {Domain: domain(func(d *awsapigateway.DomainNameOptions) {
 			d.EndpointType, d.Mtls = awsapigateway.EndpointType_EDGE, &awsapigateway.MTLSConfig{}
 		})},
@@ -90,6 +94,12 @@ func TestWhatIsWrongAroundTheRoutesIsSaidInASentence(t *testing.T) {
 		props.Stream = stream
 		assert.EqualError(t, props.Validate(), want)
 	}
+}
+
+func TestAnEmptyPolicyIsNoneForAPrivateEndpoint(t *testing.T) {
+	stack := cdktest.NewStack()
+	props := ingest.IngestApiProps{Stream: theirStream(stack, "events"), Endpoint: privateEndpoint(stack), Policy: awsiam.NewPolicyDocument(nil)}
+	assert.ErrorContains(t, props.Validate(), "policy with a statement is required")
 }
 
 func TestScopesAreTakenWithAnAuthorizerOfCognitos(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"regexp"
 	"strings"
@@ -174,7 +175,7 @@ func (r writtenRecord) checkKeys(route ingest.Route, event any, header, fallback
 		return fmt.Errorf("the partition key is %q, not %q", r.key, key)
 	}
 	hash := source(route.ExplicitHashKey, event, header)
-	if !regexp.MustCompile(`^(0|[1-9][0-9]{0,38})$`).MatchString(hash) {
+	if number, _ := new(big.Int).SetString(hash, 10); number == nil || number.BitLen() > 128 || !regexp.MustCompile(`^(0|[1-9][0-9]*)$`).MatchString(hash) {
 		hash = ""
 	}
 	if r.hash != hash {

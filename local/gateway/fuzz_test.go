@@ -46,11 +46,12 @@ func TestNoRequestIsAnsweredWithAnErrorOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, g.Close()) })
 	a := newAPI(t, config, g)
-	routes := addIngestRoutes(t, a)
+	routes, preflights := addIngestRoutes(t, a)
 	a.deploy(t)
 
 	t.Logf("seed %d (-fuzzseed), %d requests (-fuzzrequests)", *fuzzSeed, *fuzzRequests)
-	fuzz, statuses, started := corpus.NewFuzz(*fuzzSeed), map[int]int{}, time.Now()
+	contentTypes := []string{"application/json", "text/plain", "", "application/x-www-form-urlencoded", "*/*", "a", "application/JSON; charset=latin1"}
+	fuzz, statuses, asks, started := corpus.NewFuzz(*fuzzSeed), map[int]int{}, map[int]int{}, time.Now()
 	for n := range *fuzzRequests {
 		route, random := routes[n%len(routes)], fuzz.NewRandom(uint64(n))
 		body, headers := random.Event(), []string{}
@@ -63,6 +64,9 @@ func TestNoRequestIsAnsweredWithAnErrorOfTheServer(t *testing.T) {
 		if random.IntN(3) == 0 {
 			body = random.Damaged(body)
 		}
+		asked := a.do(t, http.MethodOptions, preflights[n%len(preflights)], body, "Content-Type", contentTypes[n%len(contentTypes)])
+		require.Contains(t, []int{http.StatusNoContent, http.StatusBadRequest, http.StatusUnsupportedMediaType}, asked.status, "request %d: OPTIONS: %s\nbody %.4000q", n, asked.body, body)
+		asks[asked.status]++
 		stub.stored, stub.refused = nil, false
 		got := a.post(t, route.path, body, headers...)
 		statuses[got.status]++
@@ -82,7 +86,9 @@ func TestNoRequestIsAnsweredWithAnErrorOfTheServer(t *testing.T) {
 	}
 	assert.Positive(t, statuses[http.StatusAccepted])
 	assert.Positive(t, statuses[http.StatusBadRequest])
-	t.Logf("statuses: %v; %.0f requests/s", statuses, float64(*fuzzRequests)/time.Since(started).Seconds())
+	assert.Positive(t, asks[http.StatusNoContent])
+	assert.Positive(t, asks[http.StatusUnsupportedMediaType])
+	t.Logf("preflights: %v; statuses: %v; %.0f requests/s", asks, statuses, float64(*fuzzRequests)/time.Since(started).Seconds())
 }
 
 func events(body string) int {
@@ -106,8 +112,9 @@ func (r ingestRoute) takes(body string) bool {
 	return err == nil && utf8.ValidString(body) && r.model.Validate(value) == nil
 }
 
-// addIngestRoutes adds what the golden template has of methods that call Kinesis, without their authorization.
-func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute) {
+// addIngestRoutes adds what the golden template has of methods that call Kinesis, without their authorization, and of
+// CORS preflights.
+func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute, preflights []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../constructs/ingest/testdata/everything.template.json")
 	require.NoError(t, err)
@@ -123,6 +130,7 @@ func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute) {
 			continue
 		}
 		var m struct {
+			HttpMethod  string
 			Integration struct {
 				Uri                  any
 				PassthroughBehavior  string
@@ -138,6 +146,23 @@ func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute) {
 		}
 		require.NoError(t, json.Unmarshal(resource.Properties, &m))
 		uri := plainText(m.Integration.Uri)
+		answers := func() (all []answer) {
+			for _, r := range m.Integration.IntegrationResponses {
+				headers := map[string]string{}
+				for parameter, value := range r.ResponseParameters {
+					headers[strings.TrimPrefix(parameter, "method.response.header.")] = value
+				}
+				all = append(all, answer{
+					status: r.StatusCode, pattern: r.SelectionPattern, template: responseTemplate(r.ResponseTemplates), headers: headers,
+				})
+			}
+			return all
+		}
+		request := map[string]string{"application/json": plainText(m.Integration.RequestTemplates["application/json"])}
+		if m.HttpMethod == http.MethodOptions {
+			preflights = append(preflights, "/"+id)
+			a.add(t, method{verb: m.HttpMethod, path: "/" + id, pass: m.Integration.PassthroughBehavior, request: request, responses: answers()})
+		}
 		if !strings.Contains(uri, ":kinesis:action/") {
 			continue
 		}
@@ -148,7 +173,7 @@ func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute) {
 
 		deployed := method{
 			verb: "POST", path: "/" + id, uri: putRecord, model: name, pass: m.Integration.PassthroughBehavior,
-			mapped: m.Integration.RequestParameters, request: map[string]string{"application/json": plainText(m.Integration.RequestTemplates["application/json"])},
+			mapped: m.Integration.RequestParameters, request: request, responses: answers(),
 		}
 		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(model.Schema))
 		require.NoError(t, err)
@@ -161,21 +186,23 @@ func addIngestRoutes(t *testing.T, a *api) (routes []ingestRoute) {
 		if route.batch {
 			deployed.uri = putRecords
 		}
-		for _, r := range m.Integration.IntegrationResponses {
-			headers := map[string]string{}
-			for parameter, value := range r.ResponseParameters {
-				headers[strings.TrimPrefix(parameter, "method.response.header.")] = value
-			}
-			deployed.responses = append(deployed.responses, answer{
-				status: r.StatusCode, pattern: r.SelectionPattern, template: plainText(r.ResponseTemplates["application/json"]), headers: headers,
-			})
-		}
 		a.add(t, deployed)
 		routes = append(routes, route)
 	}
 	require.NotEmpty(t, routes)
+	require.NotEmpty(t, preflights)
+	slices.Sort(preflights)
 	slices.SortFunc(routes, func(x, y ingestRoute) int { return strings.Compare(x.path, y.path) })
-	return routes
+	return routes, preflights
+}
+
+// responseTemplate is empty where there is none, as in a preflight.
+func responseTemplate(templates map[string]any) string {
+	template, ok := templates["application/json"]
+	if !ok {
+		return ""
+	}
+	return plainText(template)
 }
 
 // plainText is a template's text, in which references to its stream may be.
@@ -262,12 +289,8 @@ func (k *strictKinesis) put(action string, body io.Reader) (int, string) {
 			return 400, `{"__type":"ValidationException","message":"Member must have length less than or equal to 1048576"}`
 		}
 		hash, isNumber := new(big.Int).SetString(cmp.Or(r.ExplicitHashKey, "0"), 10)
-		if !isNumber || hash.Sign() < 0 {
+		if !isNumber || hash.Sign() < 0 || hash.BitLen() > 128 {
 			return 500, `{"__type":"ValidationException"}`
-		}
-		if hash.BitLen() > 128 {
-			k.refused = true
-			return 400, `{"__type":"InvalidArgumentException","message":"ExplicitHashKey is out of range"}`
 		}
 	}
 	for _, r := range records {

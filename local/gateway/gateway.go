@@ -115,7 +115,7 @@ func Start(ctx context.Context, config Config) (*Gateway, error) {
 		refreshed: refreshed{trouble: trouble.New(log)},
 	}
 	g.deployed.Store(&deployed{})
-	g.server = &http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	g.server = &http.Server{Handler: g, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	g.refresh(polling, time.Now())
 	g.running.Go(func() { g.poll(polling) })
 	g.running.Go(func() {

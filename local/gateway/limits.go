@@ -20,6 +20,8 @@ func Limits() []Limit {
 		{"binary bodies", "bodies are UTF-8 text: binary media types and content handling are ignored"},
 		{"parameters mapped from bodies", "a request or response that has one answers 500"},
 		{"case-sensitive header names", "a template finds a header however it is written, which it may not count on"},
+		{"header size", "the request line and headers may have more than 10,240 bytes; what API Gateway answers to that is not documented"},
+		{"nesting", "JSON nested deeper than 500 is refused with 400; how deep API Gateway reads is not documented"},
 		{"a deployment's exact moment", "what is changed within 250 ms after one may be taken for part of it"},
 	}
 }

@@ -152,9 +152,14 @@ const isDefinite = (path) => !/\.\.|\*|\?\(|\[[^\]'"]*[,:]|'\s*,/.test(path);
 
 function select(json, path) {
   if (path === '$') return json;
-  const found = JSONPath({ json, path, eval: false, wrap: true }) ?? [];
-  return isDefinite(path) ? found[0] : found;
+  const found = JSONPath({ json, path, eval: false, wrap: true, resultType: 'all' }) ?? [];
+  const values = found.filter(isMember).map(({ value }) => value);
+  return isDefinite(path) ? values[0] : values;
 }
+
+// JSONPath finds whatever JavaScript's values have, the length of a text and of a list too.
+const isMember = ({ parent, parentProperty }) =>
+  parent === null || isMap(parent) || (Array.isArray(parent) && /^\d+$/.test(parentProperty));
 
 function inputTool({ body, params }) {
   let parsedBody;

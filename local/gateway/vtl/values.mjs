@@ -72,6 +72,7 @@ const expand = (replacement) => (...match) =>
 
 const strings = {
   charAt: (s, i) => s.charAt(int(i)),
+  compareTo: (s, x) => (s < x ? -1 : Number(s > x)), // both compare UTF-16 units; Java's may be another number of that sign
   concat: (s, x) => s + javaString(x),
   contains: (s, x) => s.includes(javaString(x)),
   endsWith: (s, x) => s.endsWith(javaString(x)),

@@ -62,6 +62,8 @@ func TestTemplatesRenderAsOnAPIGateway(t *testing.T) {
 			`011truefalsea,122falsetrueb`,
 		},
 		{"foreach over a map's values, then a variable", `{"a":1,"b":2}`, `#foreach($v in $input.path('$'))$v#end#set($x = 3)$x`, `123`},
+		{"a path to what JavaScript's values have and JSON has not", `{"s":"abc","l":[1,[2]],"m":{"length":7}}`, `[$!input.path('$.s.length')][$!input.path('$.l.length')][$!input.json('$.m.length')][$input.json('$..length')][$input.json('$.l[1][0]')]`, `[][][7][[7]][2]`},
+		{"texts in order", `{}`, `#set($a = "a")#set($b = "b")$b.compareTo($a)#if($a.compareTo($b) < 0)<#end#if($a.compareTo("a") == 0)=#end`, `1<=`},
 		{"foreach over a map with a key of JavaScript's", `{"constructor":1,"length":2}`, `#foreach($v in $input.path('$'))$v#end`, `12`},
 		{"break ends the iteration too", ``, `#foreach($i in [1..5])$i#if($i == 2)#break#end;#end.`, `1;2.`},
 		{"entries", `{"a":1,"b":"x"}`, `#foreach($e in $input.path('$').entrySet())$e.key=$e.getValue();#end`, `a=1;b=x;`},
