@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
+	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 )
 
@@ -85,8 +86,14 @@ type Stream struct {
 // Delivery is an environment's delivery to the lake.
 type Delivery struct {
 	// BufferSeconds and BufferMiB bound an object of the lake, whichever comes first: 0 to 900 s, 1 to 128 MiB.
+	// With Parquet they are at least 60 s and 64 MiB.
 	BufferSeconds int
 	BufferMiB     int
+	// Parquet are the columns of a second delivery, which writes Apache Parquet by type and hour into
+	// a bucket of its own, with a table for Athena. What has no column is in the first one alone.
+	//
+	// Default: none; there is no second delivery.
+	Parquet []delivery.Column
 }
 
 // Database is an environment's Postgres.
@@ -139,8 +146,12 @@ func (e Environment) Validate() error {
 	between("API.BurstLimit", e.API.BurstLimit, 1, 5_000, "requests")
 	between("Stream.Shards", e.Stream.Shards, 0, 10_000, "shards, 0 being on demand")
 	between("Stream.RetentionHours", e.Stream.RetentionHours, 24, 8760, "hours")
-	between("Delivery.BufferSeconds", e.Delivery.BufferSeconds, 0, 900, "seconds")
-	between("Delivery.BufferMiB", e.Delivery.BufferMiB, 1, 128, "MiB")
+	leastSeconds, leastMiB, with := 0, 1, ""
+	if len(e.Delivery.Parquet) > 0 {
+		leastSeconds, leastMiB, with = 60, 64, " with Parquet"
+	}
+	between("Delivery.BufferSeconds", e.Delivery.BufferSeconds, leastSeconds, 900, "seconds"+with)
+	between("Delivery.BufferMiB", e.Delivery.BufferMiB, leastMiB, 128, "MiB"+with)
 	problem(!instanceType.MatchString(e.Database.InstanceType), "Database.InstanceType must be a class without its prefix, such as t4g.small, got %q", e.Database.InstanceType)
 	between("Database.StorageGiB", e.Database.StorageGiB, 20, 65_536, "GiB")
 	between("Database.BackupDays", e.Database.BackupDays, 1, 35, "days")

@@ -73,6 +73,23 @@ func TestLocalNamesTheVariableThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestParquetIsWrittenEverywhereButInDev(t *testing.T) {
+	for _, name := range EnvironmentNames() {
+		env, err := EnvironmentNamed(name, nothing)
+		require.NoError(t, err)
+		assert.Equal(t, name != "dev", len(env.Delivery.Parquet) > 0, name)
+	}
+}
+
+func TestParquetIsGatheredForAsLongAndAsLargeAsFirehoseDemands(t *testing.T) {
+	env, err := EnvironmentNamed("prod", nothing)
+	require.NoError(t, err)
+	env.Delivery.BufferSeconds, env.Delivery.BufferMiB = 59, 63
+	err = env.Validate()
+	assert.ErrorContains(t, err, "Delivery.BufferSeconds must be 60 to 900 seconds with Parquet, got 59")
+	assert.ErrorContains(t, err, "Delivery.BufferMiB must be 64 to 128 MiB with Parquet, got 63")
+}
+
 func TestTheFirewallStandsInProdAndInItsRehearsal(t *testing.T) {
 	for name, waf := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true} {
 		env, err := EnvironmentNamed(name, nothing)

@@ -17,6 +17,7 @@ type Foundation struct {
 	Stack    awscdk.Stack
 	Core     *stream.StreamingCore
 	Lake     *delivery.LakeBucket
+	Parquet  *delivery.LakeBucket // nil where the environment has no columns for it
 	Database *database.PrivateRds
 }
 
@@ -32,6 +33,15 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 	lake := delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{
 		RemovalPolicy: env.removalPolicy(),
 	})
+	var parquet *delivery.LakeBucket
+	if len(env.Delivery.Parquet) > 0 {
+		parquet = delivery.NewLakeBucket(stack, "ParquetLake", &delivery.LakeBucketProps{
+			Key:           lake.Key,
+			AccessLogs:    lake.AccessLogs,
+			RemovalPolicy: env.removalPolicy(),
+		})
+		output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
+	}
 	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
 		AvailabilityZones:   env.AvailabilityZones,
 		InstanceType:        awsec2.NewInstanceType(jsii.String(env.Database.InstanceType)),
@@ -48,5 +58,5 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 	output(stack, "StreamName", core.Stream.StreamName(), "The Kinesis data stream that carries every event.")
 	output(stack, "LakeBucket", lake.Bucket.BucketName(), "The S3 bucket that the events are delivered to.")
 	output(stack, "DatabaseSecretArn", db.Secret().SecretArn(), "The Secrets Manager secret of the database's master user.")
-	return &Foundation{Stack: stack, Core: core, Lake: lake, Database: db}
+	return &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/database"
 )
 
 // Millrace is one environment's stacks.
@@ -24,6 +26,7 @@ func NewMillrace(scope constructs.Construct, env Environment) *Millrace {
 	}
 	foundation := NewFoundation(scope, env)
 	pipeline := NewPipeline(scope, env, foundation)
+	database.RequireUnreachable(scope)
 	if len(env.Omit) > 0 {
 		omit(scope, env.Omit)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/load"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // HealthPath answers whoever asks whether the API stands.
@@ -16,10 +17,11 @@ const HealthPath = "/health"
 // Pipeline is what every deploy may change: the API, the delivery to the lake
 // and the loader, each an arrow between what [Foundation] holds.
 type Pipeline struct {
-	Stack  awscdk.Stack
-	API    *ingest.IngestApi
-	Lake   *delivery.FirehoseToS3
-	Loader *load.PostgresLoader
+	Stack   awscdk.Stack
+	API     *ingest.IngestApi
+	Lake    *delivery.FirehoseToS3
+	Parquet *delivery.FirehoseToS3 // nil where the environment has no columns for it
+	Loader  *load.PostgresLoader
 }
 
 // NewPipeline defines env's Pipeline stack on top of foundation.
@@ -52,6 +54,10 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		LogRetention:   env.LogRetention,
 		RemovalPolicy:  env.removalPolicy(),
 	})
+	var parquet *delivery.FirehoseToS3
+	if foundation.Parquet != nil {
+		parquet = newParquet(stack, env, foundation)
+	}
 	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{
 		Source:        source,
 		Database:      foundation.Database,
@@ -66,5 +72,31 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 	if api.ApiKey != nil {
 		output(stack, "ApiKeyId", api.ApiKey.KeyId(), "The API key's id; its value is read by GetApiKey.")
 	}
-	return &Pipeline{Stack: stack, API: api, Lake: lake, Loader: loader}
+	return &Pipeline{Stack: stack, API: api, Lake: lake, Parquet: parquet, Loader: loader}
+}
+
+// parquetPrefix has a folder for each event_type, and below it one for each hour of arrival: a column each.
+const parquetPrefix = "events/type=!{partitionKeyFromLambda:type}/hour=!{timestamp:yyyy-MM-dd-HH}/"
+
+// newParquet delivers what analysts ask for: columns, in the order of their questions.
+func newParquet(stack awscdk.Stack, env Environment, foundation *Foundation) *delivery.FirehoseToS3 {
+	parquet := delivery.NewFirehoseToS3(stack, "ParquetLake", &delivery.FirehoseToS3Props{
+		Source: foundation.Core.Stream,
+		Bucket: foundation.Parquet.Bucket,
+		Prefix: parquetPrefix,
+		Transform: &spec.Transformer{Steps: []spec.Step{
+			{Partition: &spec.Partition{Keys: []spec.PartitionKey{{Name: "type", Path: "/event_type", Default: "none"}}}},
+		}},
+		Partitioning:   &delivery.Partitioning{},
+		Table:          &delivery.Table{Columns: env.Delivery.Parquet},
+		Parquet:        &delivery.Parquet{},
+		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
+		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Architecture:   env.architecture(),
+		LogRetention:   env.LogRetention,
+		RemovalPolicy:  env.removalPolicy(),
+	})
+	output(stack, "ParquetDeliveryStream", parquet.DeliveryStream.DeliveryStreamName(), "The delivery stream that writes Parquet.")
+	output(stack, "ParquetWorkGroup", parquet.Catalog.WorkGroup.Name(), "The Athena workgroup to query it in; the Glue database has the same name.")
+	return parquet
 }

@@ -34,6 +34,12 @@ var readmeRows = []struct {
 	{"An object of the lake", func(e Environment) string {
 		return fmt.Sprintf("%d s or %d MiB", e.Delivery.BufferSeconds, e.Delivery.BufferMiB)
 	}},
+	{"The lake as Parquet", func(e Environment) string {
+		if len(e.Delivery.Parquet) == 0 {
+			return "no"
+		}
+		return fmt.Sprintf("%d columns, by type and hour", len(e.Delivery.Parquet))
+	}},
 	{"Database", func(e Environment) string {
 		zones := "one zone"
 		if e.Database.MultiAz {

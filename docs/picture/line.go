@@ -150,8 +150,23 @@ func (r *reader) path(resource *resource) string {
 
 const destination = "ExtendedS3DestinationConfiguration"
 
+// lines is the delivery of JSON lines. One of Parquet beside it is not drawn.
+func (r *reader) lines() *resource {
+	const kind = "AWS::KinesisFirehose::DeliveryStream"
+	var found []*resource
+	for _, delivery := range r.ofType(kind) {
+		if delivery.at(destination, "DataFormatConversionConfiguration") == nil {
+			found = append(found, delivery)
+		}
+	}
+	if len(found) != 1 {
+		return r.only(kind)
+	}
+	return found[0]
+}
+
 func (r *reader) delivery(stream *resource) stage {
-	delivery := r.only("AWS::KinesisFirehose::DeliveryStream")
+	delivery := r.lines()
 	r.arrow(delivery, stream, "KinesisStreamSourceConfiguration", "KinesisStreamARN")
 	transformer := r.target(delivery, "AWS::Lambda::Function", destination, "ProcessingConfiguration", "Processors", "Parameters")
 	return card("FirehoseToS3", "Data Firehose", delivery,
@@ -161,7 +176,7 @@ func (r *reader) delivery(stream *resource) stage {
 }
 
 func (r *reader) lake() stage {
-	delivery := r.only("AWS::KinesisFirehose::DeliveryStream")
+	delivery := r.lines()
 	bucket := r.target(delivery, "AWS::S3::Bucket", destination, "BucketARN")
 	r.target(bucket, "AWS::KMS::Key", "BucketEncryption", "ServerSideEncryptionConfiguration", "ServerSideEncryptionByDefault", "KMSMasterKeyID")
 	prefix, _, _ := strings.Cut(r.text(delivery, destination, "Prefix"), "!")
