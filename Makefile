@@ -15,6 +15,11 @@ ENV ?= dev
 GOARCH ?= arm64
 LAMBDAS := transformer loader migrator
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
+GOVULNCHECK := .tools/govulncheck-1.9.0
+CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
+CYCLONEDX_PYTHON := .tools/cyclonedx-bom-7.3.0
+CHECKOV := .tools/checkov/.done
+ACTIONLINT := .tools/actionlint-1.7.12
 CDK := node_modules/.bin/cdk
 
 # Packages that synthesize: each links the whole CDK, whose runtime has races of
@@ -64,20 +69,27 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/... ./test/snapshot/... -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
+	go test -count=1 ./test/trust ./test/supply -update
+	@$(MAKE) --no-print-directory suppressions
 	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
+.PHONY: suppressions
+suppressions: setup $(CHECKOV) ## rewrites docs/suppressions.md: what the scanners found and why it stands
+	go test -count=1 -run '^TestScan$$' ./test/scan -update
 picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in
 	python3 -m venv .tools/pin && .tools/pin/bin/pip install --quiet -r requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt
+	python3 -m venv .tools/pin-scan && .tools/pin-scan/bin/pip install --quiet -r test/scan/requirements.in
+	(echo "# Pinned from requirements.in: make requirements"; .tools/pin-scan/bin/pip freeze) > test/scan/requirements.txt
 
 ## Checks
 
-.PHONY: test race fuzz soak lint bench verify-aws
+.PHONY: test race cover fuzz soak lint vuln sbom bench verify-aws
 test: build/millrace ## every test, the end-to-end one on env=local included
-	go test -shuffle=on -p 4 $(PLAIN_PACKAGES)
+	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
 	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...
@@ -94,14 +106,50 @@ bench: setup ## benchmarks, each beside its peer
 	go run ./lambdas/transformer/bench -o docs/performance.md
 verify-aws: setup ## asks API Gateway itself what it renders; needs an AWS account, deploys and destroys a throw-away stack
 	@go run ./test/verifyaws
-lint: setup $(GOLANGCI_LINT) ## formatters, vet, linters, import walls, template checks
+lint: setup $(GOLANGCI_LINT) $(ACTIONLINT) $(CHECKOV) ## formatters, vet, linters, import walls; cdk-nag, checkov, cfn-lint, least privilege; mutated templates
 	$(GOLANGCI_LINT) fmt --diff
 	$(GOLANGCI_LINT) run
-	@for env in dev staging prod; do \
-	  $(CDK) synth --quiet --output cdk.out/$$env -c env=$$env; \
-	  .venv/bin/cfn-lint --template cdk.out/$$env/*.template.json; \
-	  echo "cfn-lint: $$env has no findings"; \
+	$(ACTIONLINT)
+	go test -count=1 ./test/scan
+	@sed -n '/ are accepted,/,$$p' docs/suppressions.md
+	go test -count=1 -v -run '^TestEveryMutationIsNoticed$$' ./test/trust
+cover: setup ## coverage by package, of the tests that synthesize nothing
+	@mkdir -p build
+	@go test -coverprofile=build/cover.out $(PLAIN_PACKAGES) > build/cover.txt || { cat build/cover.txt; exit 1; }
+	@awk -F'\t' '/coverage:/ { sub(".*/millrace/", "", $$2); gsub("coverage: | of statements", "", $$NF); printf "%8s  %s\n", $$NF, $$2 }' build/cover.txt
+	@go tool cover -func=build/cover.out | awk 'END { printf "%8s  of all statements\n", $$NF }'
+vuln: $(GOVULNCHECK) ## known vulnerabilities that our code can reach; says so where vuln.go.dev is out of reach (VULN_REQUIRED=1: fails)
+	@if why=$$(curl --fail --silent --show-error --max-time 30 --output /dev/null https://vuln.go.dev/index/db.json 2>&1); then \
+	  $(GOVULNCHECK) $(PLAIN_PACKAGES); \
+	  $(GOVULNCHECK) -scan package $(SYNTH_PACKAGES) ./examples/...; \
+	else \
+	  echo "vuln: NOT checked, the Go vulnerability database is out of reach: $$why"; [ -z "$(VULN_REQUIRED)" ]; \
+	fi
+sbom: setup $(CYCLONEDX_GO) $(CYCLONEDX_PYTHON) ## what it is made of, as CycloneDX: build/sbom/
+	@mkdir -p build/sbom
+	@$(CYCLONEDX_GO) mod -json -licenses -test -output build/sbom/go.cdx.json
+	@for name in $(LAMBDAS); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(CYCLONEDX_GO) app -json -licenses -main lambdas/$$name/cmd -output build/sbom/$$name.cdx.json; \
 	done
+	@npm sbom --sbom-format cyclonedx --package-lock-only > build/sbom/npm.cdx.json
+	@$(CYCLONEDX_PYTHON)/bin/cyclonedx-py environment --of JSON -o build/sbom/python.cdx.json .venv/bin/python
+	@ls -lh build/sbom/*.json | awk '{ print $$5, $$9 }'
+
+## Tools of one version each
+
+# $(call install,PACKAGE@VERSION) puts a program in Go where the target says.
+install = GOBIN=$(CURDIR)/.tools/bin go install $(1) && mv .tools/bin/$(notdir $(firstword $(subst @, ,$(1)))) $@
 $(GOLANGCI_LINT):
-	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-	mv .tools/bin/golangci-lint $@
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)
+$(GOVULNCHECK):
+	$(call install,golang.org/x/vuln/cmd/govulncheck@v1.9.0)
+$(CYCLONEDX_GO):
+	$(call install,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0)
+$(ACTIONLINT):
+	$(call install,github.com/rhysd/actionlint/cmd/actionlint@v1.7.12)
+$(CYCLONEDX_PYTHON):
+	python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.3.0 || { rm -rf $@; exit 1; }
+$(CHECKOV): test/scan/requirements.txt | preflight
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

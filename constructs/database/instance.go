@@ -4,10 +4,14 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 func (db *PrivateRds) instance(p *PrivateRdsProps, secret awssecretsmanager.ISecret) awsrds.DatabaseInstance {
@@ -58,6 +62,19 @@ func (db *PrivateRds) instance(p *PrivateRdsProps, secret awssecretsmanager.ISec
 	for _, group := range groups {
 		instance.Node().AddDependency(group)
 	}
+	// CDK's role, where the props bring none.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html#USER_Monitoring.OS.confused-deputy
+	if role, ok := instance.Node().TryFindChild(jsii.String("MonitoringRole")).(awsiam.Role); ok {
+		iam.TrustFor(role, "rds", "db", awscdk.ArnFormat_COLON_RESOURCE_NAME)
+		suppress.Rules(role, "It is the policy that RDS documents for enhanced monitoring, which opens log groups that begin with RDS",
+			"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]")
+	}
+	if props.MultiAz == nil || !*props.MultiAz {
+		suppress.Rules(instance, "MultiAz is a prop, since the standby is a second instance to pay", "AwsSolutions-RDS3", "CKV_AWS_157")
+	}
+	if props.DeletionProtection == nil || !*props.DeletionProtection {
+		suppress.Rules(instance, "The props say that it may be deleted", "AwsSolutions-RDS10")
+	}
 	return instance
 }
 
@@ -82,6 +99,9 @@ func (db *PrivateRds) observe(p *PrivateRdsProps, props *awsrds.DatabaseInstance
 	}
 }
 
+// logsWithoutKey is why a log group of the database has no key of its own.
+const logsWithoutKey = "CloudWatch Logs encrypts it with a key of its own; it has no values of rows, since no statement's parameters are logged"
+
 // logTypes are all that RDS for PostgreSQL exports.
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 func logTypes() []string { return []string{"postgresql", "upgrade", "iam-db-auth-error"} }
@@ -100,6 +120,9 @@ func (db *PrivateRds) logGroups(p *PrivateRdsProps, props *awsrds.DatabaseInstan
 			Retention:     p.LogRetention,
 			RemovalPolicy: p.logsKept(),
 		}))
+	}
+	for _, group := range groups {
+		suppress.Rules(group, logsWithoutKey, "CKV_AWS_158")
 	}
 	return groups
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // The new VPC's addresses: a /16 in /20 subnets, of which 16 fit. Whoever needs
@@ -96,10 +99,13 @@ func flowLog(scope constructs.Construct, vpc awsec2.IVpc, p *PrivateRdsProps) {
 		Retention:     p.LogRetention,
 		RemovalPolicy: p.kept(),
 	})
-	awsec2.NewFlowLog(scope, jsii.String("FlowLog"), &awsec2.FlowLogProps{
+	suppress.Rules(group, "CloudWatch Logs encrypts it with a key of its own; it has addresses and ports", "CKV_AWS_158")
+	log := awsec2.NewFlowLog(scope, jsii.String("FlowLog"), &awsec2.FlowLogProps{
 		ResourceType: awsec2.FlowLogResourceType_FromVpc(vpc),
 		Destination:  awsec2.FlowLogDestination_ToCloudWatchLogs(group, nil),
 	})
+	// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+	iam.TrustFor(log.Node().FindChild(jsii.String("IAMRole")).(awsiam.Role), "ec2", "vpc-flow-log", awscdk.ArnFormat_SLASH_RESOURCE_NAME)
 }
 
 // NewClosedGroup defines a security group in vpc, with description, that lets

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // PrivateRds is a Postgres instance in isolated subnets: encrypted, reached by
@@ -152,11 +154,13 @@ func (db *PrivateRds) key(p *PrivateRdsProps) awskms.IKey {
 	if p.Key != nil {
 		return p.Key
 	}
-	return awskms.NewKey(db, jsii.String("Key"), &awskms.KeyProps{
+	key := awskms.NewKey(db, jsii.String("Key"), &awskms.KeyProps{
 		Description:       jsii.String("Encrypts the database " + *db.Node().Path()),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     p.kept(),
 	})
+	suppress.Rules(key, "CDK writes ReEncrypt* and GenerateDataKey* for the secret, by way of Secrets Manager alone", "Privilege-Action")
+	return key
 }
 
 // doorway is the instance's security group.

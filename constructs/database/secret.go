@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // masterUser is the Postgres role that the migrations run as.
@@ -25,6 +27,9 @@ func (db *PrivateRds) secret(p *PrivateRdsProps) awssecretsmanager.ISecret {
 		ExcludeCharacters: jsii.String(passwordWithout),
 	})
 	secret.ApplyRemovalPolicy(p.kept())
+	if p.SkipRotation {
+		suppress.Rules(secret, "The props leave rotation out, as the laptop's emulator cannot run it", "AwsSolutions-SMG4")
+	}
 	return secret
 }
 
@@ -52,9 +57,11 @@ func (db *PrivateRds) rotation(p *PrivateRdsProps) {
 	// names the function by the last 64 characters of this, which is how we know.
 	name := *awscdk.Names_UniqueId(rotation)
 	name = name[max(0, len(name)-64):]
-	rotation.Node().AddDependency(awslogs.NewLogGroup(db, jsii.String("RotationLogGroup"), &awslogs.LogGroupProps{
+	logs := awslogs.NewLogGroup(db, jsii.String("RotationLogGroup"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/lambda/" + name),
 		Retention:     p.LogRetention,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, // a fixed name that stayed would block the next stack of this name
-	}))
+	})
+	suppress.Rules(logs, "CloudWatch Logs encrypts it with a key of its own; the function that AWS publishes logs no credential", "CKV_AWS_158")
+	rotation.Node().AddDependency(logs)
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // Delivery is what every FirehoseTo… construct has, whatever its destination.
@@ -56,6 +58,7 @@ func (d *Delivery) prepare(self constructs.Construct, p *DeliveryProps) {
 		Retention:     p.LogRetention,
 		RemovalPolicy: p.RemovalPolicy,
 	})
+	suppress.Rules(d.LogGroup, "CloudWatch Logs encrypts it with a key of its own; Firehose logs errors and no records", "CKV_AWS_158")
 	d.Role = awsiam.NewRole(self, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), nil),
 	})
@@ -68,6 +71,9 @@ func (d *Delivery) deliver(id string, props *awskinesisfirehose.CfnDeliveryStrea
 	scope := constructs.NewConstruct(d.self, &id)
 	d.from(props)
 	d.Resource = awskinesisfirehose.NewCfnDeliveryStream(scope, jsii.String("Resource"), props)
+	if d.props.Source != nil {
+		suppress.Rules(d.Resource, "Firehose keeps nothing of its own when it reads a stream: what it holds is the stream's, under the stream's key", "AwsSolutions-KDF1")
+	}
 	// Firehose tries its role while it is being created: the policy must stand before.
 	d.Resource.Node().AddDependency(d.Role)
 	d.withoutMapping(func() {

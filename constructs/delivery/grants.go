@@ -7,12 +7,15 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // allow gives Firehose's role what AWS's documentation lists and no more.
 // https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 func (d *Delivery) allow() {
 	allowBucket(d.Role, d.Bucket)
+	suppress.Rules(suppress.Policy(d.Role), "Firehose names the objects that it writes; the bucket is all that is known before",
+		`AwsSolutions-IAM5[/^Resource::.+\/\*$/]`)
 	iam.Allow(d.Role, *d.LogGroup.LogGroupArn(), "logs:PutLogEvents")
 	allowKey(d.Role, d.Key)
 	if source := d.props.Source; source != nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // DefaultRemovalPolicy is what becomes of buckets, keys and log groups that leave their stack.
@@ -166,7 +168,7 @@ func (l *LakeBucket) accessLogs(p *LakeBucketProps) awss3.IBucket {
 	if p.SkipAccessLogs || p.AccessLogs != nil {
 		return p.AccessLogs
 	}
-	return awss3.NewBucket(l, jsii.String("AccessLogs"), &awss3.BucketProps{
+	logs := awss3.NewBucket(l, jsii.String("AccessLogs"), &awss3.BucketProps{
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		EnforceSSL:        jsii.Bool(true),
@@ -175,6 +177,9 @@ func (l *LakeBucket) accessLogs(p *LakeBucketProps) awss3.IBucket {
 		LifecycleRules:    &[]*awss3.LifecycleRule{{Expiration: days(AccessLogDays)}},
 		RemovalPolicy:     p.RemovalPolicy,
 	})
+	suppress.Rules(logs, "It is where access logs go: logs of its own would be logged again", "CKV_AWS_18")
+	suppress.Rules(logs, "S3 writes each log object once, under a name of its own", "CKV_AWS_21")
+	return logs
 }
 
 func (l *LakeBucket) bucket(p *LakeBucketProps) awss3.IBucket {

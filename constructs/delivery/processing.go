@@ -13,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 	"github.com/millrace-cdk/millrace/constructs/stream"
 	"github.com/millrace-cdk/millrace/spec"
 	"github.com/millrace-cdk/millrace/spec/schema"
@@ -167,7 +168,19 @@ func (d *Delivery) transformer() awslambda.IFunction {
 	if p.HashKey != nil {
 		p.HashKey.GrantRead(function.Role, nil)
 	}
+	acceptTransformer(function, len(props.Environment) > 0)
 	return function.Function
+}
+
+// acceptTransformer says which rules of the scanners the transformer breaks, and why.
+func acceptTransformer(f *gofunc.GoFunction, configured bool) {
+	suppress.Rules(f.LogGroup, "CloudWatch Logs encrypts it with a key of its own; the transformer logs no records", "CKV_AWS_158")
+	suppress.Rules(f.Function, "Firehose waits for its answer and tries again; a dead-letter queue is for events that nobody waits for", "CKV_AWS_116")
+	suppress.Rules(f.Function, "A limit would turn a burst into records under the error prefix; Firehose invokes it as its shards and buffers allow", "CKV_AWS_115")
+	suppress.Rules(f.Function, "It reaches nothing in a VPC", "CKV_AWS_117")
+	if configured {
+		suppress.Rules(f.Function, "Its environment is the declared steps, and the name of a secret but not its value", "CKV_AWS_173")
+	}
 }
 
 // processing is what Firehose does to records before it delivers them. JQ finds

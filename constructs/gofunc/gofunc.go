@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // GoFunction is a Lambda function on provided.al2023, with a log group and a
@@ -80,6 +82,10 @@ func (f *GoFunction) role(p *GoFunctionProps) awsiam.Role {
 			Actions:   jsii.Strings(interfaceActions[:]...),
 			Resources: jsii.Strings("*"),
 		}))
+		suppress.Rules(suppress.Policy(role), "Lambda refuses a function in a VPC whose role narrows these; NoInterfacesForCode denies them to the function's own code",
+			"AwsSolutions-IAM5[Resource::*]", "CKV_AWS_111",
+			"Privilege-Resource[ec2:CreateNetworkInterface]", "Privilege-Resource[ec2:DeleteNetworkInterface]",
+			"Privilege-Resource[ec2:AssignPrivateIpAddresses]", "Privilege-Resource[ec2:UnassignPrivateIpAddresses]")
 	}
 	return role
 }

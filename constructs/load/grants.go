@@ -6,6 +6,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // grantPolling gives what Lambda needs, in the function's role, to poll the
@@ -20,6 +21,8 @@ func (l *PostgresLoader) grantPolling(role awsiam.Role, source awskinesis.IStrea
 		key.Grant(role, jsii.String("kms:Decrypt"))
 	}
 	iam.Allow(role, *l.OnFailure.ArnForObjects(jsii.String(failuresFolder + "*")), "s3:PutObject")
+	suppress.Rules(suppress.Policy(role), "Lambda names the objects of failed batches; the folder is all that is known before",
+		`AwsSolutions-IAM5[/^Resource::.+\/aws\/lambda\/\*$/]`)
 	iam.Allow(role, *l.OnFailure.BucketArn(), "s3:ListBucket")
 	if key := l.OnFailure.EncryptionKey(); key != nil {
 		key.Grant(role, jsii.String("kms:GenerateDataKey"))

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // StreamingCore is an encrypted Kinesis data stream with its alarms.
@@ -76,5 +78,6 @@ func (c *StreamingCore) stream(p *StreamingCoreProps) awskinesis.IStream {
 		// The L2 has no prop for it: https://github.com/aws/aws-cdk/issues/38719
 		stream.Node().DefaultChild().(awskinesis.CfnStream).SetMaxRecordSizeInKiB(p.MaxRecordSize.ToKibibytes(nil))
 	}
+	suppress.Rules(stream, "The key is the customer's, so that its policy says who reads and CloudTrail says who read", "AwsSolutions-KDS3")
 	return stream
 }

@@ -151,14 +151,3 @@ func TestLocalLeavesOutOnlyWhatTheEmulatorDoesNotKnow(t *testing.T) {
 	}
 	assert.NotEmpty(t, omitted)
 }
-
-func TestProdHasNoPasswordInItsTemplates(t *testing.T) {
-	millrace := stacks.NewMillrace(app(t), environment(t, "prod"))
-	for _, stack := range []awscdk.Stack{millrace.Foundation.Stack, millrace.Pipeline.Stack} {
-		for id, instance := range resources(cdktest.Template(stack), "AWS::RDS::DBInstance") {
-			text, err := json.Marshal(instance["Properties"].(map[string]any)["MasterUserPassword"])
-			require.NoError(t, err)
-			assert.Contains(t, string(text), "{{resolve:secretsmanager:", id)
-		}
-	}
-}

@@ -1,0 +1,189 @@
+package supply
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/github/go-spdx/v2/spdxexp"
+	"github.com/google/licensecheck"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// allowed are the licences, by SPDX identifier, that ask for no more than that
+// they be named, or are for tools that we run and do not give away. Another one is
+// a decision: it is added here with the change that needs it.
+var allowed = []string{
+	"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "LicenseRef-Public-Domain", "MIT", "MIT-0", "PSF-2.0",
+}
+
+// read are licences that no classifier told, and that someone read.
+var read = map[string]struct{ licence, reason string }{
+	"github.com/aws/aws-lambda-go": {"Apache-2.0 AND MIT-0", "LICENSE-SUMMARY is no licence, and says which of two files is for what"},
+	"github.com/xi2/xz":            {"LicenseRef-Public-Domain", "LICENSE puts it into the public domain, in words of its own"},
+	"defusedxml":                   {"PSF-2.0", "METADATA says PSFL; LICENSE is the text of 2008 of the PSF's licence"},
+}
+
+// dependency is a row of docs/licences.md.
+type dependency struct{ name, licence, use string }
+
+func TestEveryDependencyHasAnAllowedLicence(t *testing.T) {
+	groups := []struct {
+		title        string
+		dependencies []dependency
+	}{
+		{"Go modules", modules(t)},
+		{"npm packages", packages(t)},
+		{"Python packages", distributions(t)},
+	}
+	needed := map[string]bool{}
+	var rows strings.Builder
+	head := "# Licences\n\nGenerated from what is installed: `go test ./test/supply -update`. A test fails when this is stale, or on a licence that is not allowed:\n" +
+		strings.Join(allowed, ", ") + ".\n\n`make sbom` writes the same as CycloneDX, with versions.\n"
+	for _, group := range groups {
+		fmt.Fprintf(&rows, "\n## %s\n\n| Name | Licence | Used by |\n|---|---|---|\n", group.title)
+		slices.SortFunc(group.dependencies, func(a, b dependency) int { return strings.Compare(a.name, b.name) })
+		for _, d := range group.dependencies {
+			if one, ok := read[d.name]; ok && d.licence == "" {
+				needed[d.name], d.licence = true, one.licence
+			}
+			satisfied, err := spdxexp.Satisfies(d.licence, allowed)
+			assert.NoError(t, err, "%s is licensed as %q", d.name, d.licence)
+			assert.True(t, satisfied, "%s is licensed as %q, which is not allowed", d.name, d.licence)
+			fmt.Fprintf(&rows, "| %s | %s | %s |\n", d.name, d.licence, d.use)
+		}
+	}
+	for _, licence := range allowed {
+		assert.Contains(t, rows.String(), licence, "nothing needs it")
+	}
+	for name, one := range read {
+		assert.True(t, needed[name], "%s is classified now: delete its entry", name)
+		assert.NotEmpty(t, one.reason, name)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "docs/licences.md"), []byte(head+rows.String()), 0o644))
+		return
+	}
+	assert.Equal(t, head+rows.String(), content(t, "docs/licences.md"), "docs/licences.md is stale: go test ./test/supply -update")
+}
+
+// modules are the Go modules of which a package is compiled, and into what.
+func modules(t *testing.T) (all []dependency) {
+	type item struct {
+		Module *struct {
+			Path, Dir string
+			Main      bool
+		}
+	}
+	folders, uses := map[string]string{}, map[string][]string{}
+	for _, part := range []struct {
+		use       string
+		arguments []string
+	}{
+		{"functions", []string{"-deps", "./lambdas/.../cmd"}},
+		{"constructs", []string{"-deps", ".", "./constructs/...", "./stacks/..."}},
+		{"millrace", []string{"-deps", "./cmd/..."}},
+		{"tests", []string{"-deps", "-test", "./..."}},
+	} {
+		golist(t, func(p item) {
+			if p.Module == nil || p.Module.Main {
+				return
+			}
+			name := p.Module.Path
+			folders[name] = p.Module.Dir
+			if part.use == "tests" && len(uses[name]) > 0 && uses[name][0] != "tests" || slices.Contains(uses[name], part.use) {
+				return
+			}
+			uses[name] = append(uses[name], part.use)
+		}, append([]string{"-json=Module"}, part.arguments...)...)
+	}
+	for name, folder := range folders {
+		all = append(all, dependency{name, classify(t, folder), strings.Join(uses[name], ", ")})
+	}
+	return all
+}
+
+// packages are those of package-lock.json, by the licence that each declares there.
+func packages(t *testing.T) (all []dependency) {
+	for folder, one := range lock(t) {
+		all = append(all, dependency{strings.TrimPrefix(folder, "node_modules/"), one.License, "tools"})
+	}
+	return all
+}
+
+// declared is how a Python package says an SPDX expression (PEP 639), or what may be one.
+var declared = regexp.MustCompile(`(?m)^(?:License-Expression|License): (.+)$`)
+
+// distributions are the packages of requirements.txt, by what .venv holds of them.
+func distributions(t *testing.T) (all []dependency) {
+	infos, err := filepath.Glob(filepath.Join(root, ".venv/lib/python*/site-packages/*.dist-info"))
+	require.NoError(t, err)
+	folders := map[string]string{}
+	for _, info := range infos {
+		name, _, _ := strings.Cut(filepath.Base(info), "-")
+		folders[normal(name)] = info
+	}
+	for name := range maps.Keys(pinned(t)) {
+		folder := folders[normal(name)]
+		require.NotEmpty(t, folder, "%s is not in .venv: make setup", name)
+		metadata, err := os.ReadFile(filepath.Join(folder, "METADATA"))
+		require.NoError(t, err)
+		header, _, _ := strings.Cut(string(metadata), "\n\n")
+		licence := ""
+		for _, match := range declared.FindAllStringSubmatch(header, -1) {
+			if valid, _ := spdxexp.ValidateLicenses(match[1:]); valid && licence == "" {
+				licence = match[1]
+			}
+		}
+		if licence == "" {
+			licence = classify(t, folder, filepath.Join(folder, "licenses"))
+		}
+		all = append(all, dependency{name, licence, "tools"})
+	}
+	return all
+}
+
+// normal is a name as PyPI compares it (PEP 503).
+func normal(name string) string {
+	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+}
+
+// file is what a licence's file is called.
+var file = regexp.MustCompile(`(?i)^(un)?licen[cs]e|^copying`)
+
+// classify returns the SPDX expression of the licence files in the folders: all
+// of what they hold applies. It is empty when a file is not known for a licence.
+func classify(t *testing.T, folders ...string) string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, folder := range folders {
+		entries, err := os.ReadDir(folder)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		require.NoError(t, err)
+		for _, entry := range entries {
+			if entry.IsDir() || !file.MatchString(entry.Name()) || strings.HasSuffix(entry.Name(), ".go") {
+				continue
+			}
+			text, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+			require.NoError(t, err)
+			coverage := licensecheck.Scan(text)
+			if coverage.Percent < 75 { // the threshold of pkg.go.dev
+				return ""
+			}
+			for _, match := range coverage.Match {
+				found[match.ID] = true
+			}
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(found)), " AND ")
+}

@@ -1,0 +1,194 @@
+package trust
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func alarmRules() []Rule {
+	return []Rule{
+		{"every alarm watches one thing, by the dimensions that its metric has", each(dimensions, alarmType)},
+		{"no alarm compares a sum of minutes with a limit per second", each(perSecond, alarmType)},
+		{"no alarm waits for a metric that hides partial failure", each(partial, alarmType)},
+		{"no two alarms watch the same", duplicates},
+		{"every part of the line has its alarms", each(watched, streamType, deliveryType, instanceType, functionType, mappingType, stageType)},
+	}
+}
+
+// metric is one that an alarm looks at.
+type metric struct {
+	namespace, name, stat string
+	period                float64
+	dimensions            []any
+}
+
+func metrics(r Resource) []metric {
+	if name := text(r.Get("MetricName")); name != "" {
+		stat := text(r.Get("Statistic")) + text(r.Get("ExtendedStatistic"))
+		return []metric{{text(r.Get("Namespace")), name, stat, number(r.Get("Period")), list(r.Get("Dimensions"))}}
+	}
+	var all []metric
+	for _, m := range list(r.Get("Metrics")) {
+		if s := at(m, "MetricStat"); s != nil {
+			of := at(s, "Metric")
+			all = append(all, metric{text(at(of, "Namespace")), text(at(of, "MetricName")), text(at(s, "Stat")), number(at(s, "Period")), list(at(of, "Dimensions"))})
+		}
+	}
+	return all
+}
+
+// dimensionSets are the sets of dimensions by which each namespace publishes, as its
+// documentation lists them, with the type that the value of each names.
+func dimensionSets(namespace string) []map[string]string {
+	return map[string][]map[string]string{
+		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}},
+		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
+		"AWS/Lambda":   {{"FunctionName": functionType}, {"EventSourceMappingUUID": mappingType}},
+		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
+		"AWS/ApiGateway": {
+			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
+			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
+		},
+		"AWS/SQS":              {{"QueueName": queueType}},
+		"Millrace/Loader":      {{"FunctionName": functionType}},
+		"Millrace/Transformer": {{"DeliveryStreamName": deliveryType}},
+	}[namespace]
+}
+
+func dimensions(a *App, r Resource, say func(string, ...any)) {
+	if len(metrics(r)) == 0 {
+		say("it looks at no metric")
+	}
+	for _, m := range metrics(r) {
+		got := map[string]any{}
+		for _, d := range m.dimensions {
+			got[text(at(d, "Name"))] = at(d, "Value")
+		}
+		if len(got) == 0 && filtered(a, m) {
+			continue
+		}
+		if !slices.ContainsFunc(dimensionSets(m.namespace), func(set map[string]string) bool {
+			if len(set) != len(got) {
+				return false
+			}
+			for name, kind := range set {
+				if got[name] == nil || kind != "" && !a.names(r.Stack, got[name], kind) {
+					return false
+				}
+			}
+			return true
+		}) {
+			said, _ := json.Marshal(got)
+			say("%s %s is not published by %s", m.namespace, m.name, said)
+		}
+	}
+}
+
+// filtered says whether a filter of the app's publishes the metric, without dimensions: its name is its own.
+func filtered(a *App, m metric) bool {
+	return slices.ContainsFunc(a.Resources("AWS::Logs::MetricFilter"), func(f Resource) bool {
+		return slices.ContainsFunc(list(f.Get("MetricTransformations")), func(t any) bool {
+			return at(t, "MetricName") == m.name && at(t, "MetricNamespace") == m.namespace && at(t, "Dimensions") == nil
+		})
+	})
+}
+
+// names says whether value is the name of a resource of the type: what Ref gives, or
+// its Name property's text; not its ARN.
+func (a *App) names(stack string, value any, kind string) bool {
+	if literal := text(value); literal != "" {
+		return slices.ContainsFunc(a.Resources(kind), func(r Resource) bool { return r.Get("Name") == literal })
+	}
+	if name := text(at(value, "Fn::ImportValue")); name != "" {
+		from, exported := a.export(name)
+		return a.names(from, exported, kind)
+	}
+	if attribute := list(at(value, "Fn::GetAtt")); len(attribute) == 2 && attribute[1] == "Arn" {
+		return false
+	}
+	of := a.references(stack, value)
+	return len(of) == 1 && of[0].Type == kind && at(value, "Fn::Join") == nil && at(value, "Fn::Sub") == nil
+}
+
+// limitedPerSecond are metrics whose limits AWS states per second.
+func limitedPerSecond(name string) bool {
+	return slices.Contains([]string{
+		"IncomingBytes", "IncomingRecords", "IncomingPutRequests", "GetRecords.Bytes", "PutRecord.Bytes", "PutRecords.Bytes",
+		"GetRecords.Records", "DataReadFromKinesisStream.Bytes", "DataReadFromKinesisStream.Records",
+	}, name)
+}
+
+func perSecond(_ *App, r Resource, say func(string, ...any)) {
+	var expressions strings.Builder
+	for _, m := range list(r.Get("Metrics")) {
+		expressions.WriteString(text(at(m, "Expression")))
+	}
+	limits := slices.ContainsFunc(metrics(r), func(m metric) bool { return strings.Contains(m.name, "PerSecondLimit") })
+	for _, m := range metrics(r) {
+		divides := strings.Contains(expressions.String(), "PERIOD(") || strings.Contains(expressions.String(), fmt.Sprintf("/%g", m.period))
+		constant := expressions.Len() == 0 && number(r.Get("Threshold")) > 0
+		if m.stat == "Sum" && limitedPerSecond(m.name) && (limits || constant || strings.Contains(expressions.String(), "/")) && !divides {
+			say("the sum of %s over %g s is not divided by them", m.name, m.period)
+		}
+	}
+}
+
+func partial(_ *App, r Resource, say func(string, ...any)) {
+	for _, m := range metrics(r) {
+		if m.name == "PutRecords.Success" {
+			say("PutRecords.Success counts a call with one success: FailedRecords and ThrottledRecords count what is lost")
+		}
+	}
+}
+
+// duplicates finds alarms that look at the very same thing, as one does that was
+// meant for another metric.
+func duplicates(a *App) []Finding {
+	var found []Finding
+	seen := map[string]Resource{}
+	for _, r := range a.Resources(alarmType) {
+		said, _ := json.Marshal([]any{r.Stack, r.Get("Metrics"), r.Get("Namespace"), r.Get("MetricName"), r.Get("Statistic"), r.Get("ExtendedStatistic"), r.Get("Dimensions")})
+		if first, ok := seen[string(said)]; ok {
+			found = append(found, Finding{Resource: r, Text: "it watches what " + first.Name() + " watches"})
+		}
+		seen[string(said)] = r
+	}
+	return found
+}
+
+// watched asks for the alarms without which a part of the line fails unseen.
+func watched(a *App, r Resource, say func(string, ...any)) {
+	wanted := map[string][]string{
+		streamType: {
+			"GetRecords.IteratorAgeMilliseconds", "PutRecords.FailedRecords",
+			"WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded",
+		},
+		deliveryType: {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success", "ExecuteProcessing.Success", "ThrottledGetRecords", "FailedRecords"},
+		stageType:    {"4XXError", "5XXError", "Latency", "Count"},
+		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
+		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
+	}[r.Type]
+	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
+		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit"}
+	}
+	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {
+		wanted = append(wanted, "FailedConversion.Records")
+	}
+	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DynamicPartitioningConfiguration") != nil {
+		wanted = append(wanted, "PartitionCountExceeded")
+	}
+	if r.Type == stageType && a.Emulated { // the emulator rejects a template with an alarm on metric math
+		return
+	}
+	for _, name := range wanted {
+		if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool {
+			return slices.ContainsFunc(metrics(alarm), func(m metric) bool {
+				return m.name == name && a.refers(alarm.Stack, m.dimensions, r)
+			})
+		}) {
+			say("nobody hears of its %s", name)
+		}
+	}
+}
