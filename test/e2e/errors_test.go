@@ -64,18 +64,30 @@ func errorCases(t *testing.T) map[string]errorCase {
 		}
 	}
 	return map[string]errorCase{
-		"a body that is not JSON":                     posts(one, `{"a":`, `a=1`, `{'a':1}`),
-		"no body":                                     func(t *testing.T) []reply { return append(posts(one, "", " ")(t), posts(many, "")(t)...) },
-		"a body that is not UTF-8":                    posts(one, "{\"a\":\"\xff\"}"),
+		"a body that is not JSON": posts(one, `{"a":`, `a=1`, `{'a':1}`),
+
+		"no body": func(t *testing.T) []reply { return append(posts(one, "", " ")(t), posts(many, "")(t)...) },
+
+		"a body that is not UTF-8": posts(one, "{\"a\":\"\xff\"}"),
+
 		"an event that is an array, a string or null": posts(one, `[{"a":1}]`, `"a"`, `null`, `1`),
-		"an event without a member":                   posts(one, `{}`),
-		"a batch that is not JSON":                    posts(many, `{"events":[}`),
-		"a batch without `events`":                    posts(many, `{"a":1}`, `{}`, `[]`),
-		"a batch with another member":                 posts(many, `{"events":[{"a":1}],"b":1}`),
-		"a batch of what is not objects":              posts(many, `{"events":["a"]}`, `{"events":{"a":1}}`, `{"events":[{"a":1},null]}`),
-		"a batch with an empty event":                 posts(many, `{"events":[{"a":1},{}]}`),
-		"an empty batch":                              posts(many, `{"events":[]}`),
-		"a batch of more than 500 events":             posts(many, `{"events":[`+strings.Repeat(event+",", 500)+event+`]}`),
+
+		"an event without a member": posts(one, `{}`),
+
+		"a batch that is not JSON": posts(many, `{"events":[}`),
+
+		"a batch without `events`": posts(many, `{"a":1}`, `{}`, `[]`),
+
+		"a batch with another member": posts(many, `{"events":[{"a":1}],"b":1}`),
+
+		"a batch of what is not objects": posts(many, `{"events":["a"]}`, `{"events":{"a":1}}`, `{"events":[{"a":1},null]}`),
+
+		"a batch with an empty event": posts(many, `{"events":[{"a":1},{}]}`),
+
+		"an empty batch": posts(many, `{"events":[]}`),
+
+		"a batch of more than 500 events": posts(many, `{"events":[`+strings.Repeat(event+",", 500)+event+`]}`),
+
 		"Kinesis refuses the request for another reason than its size": func(t *testing.T) (all []reply) {
 			const pattern = `1 validation error detected: Value '340282366920938463463374607431768211456' at 'explicitHashKey' failed to satisfy constraint: ` +
 				`Member must satisfy regular expression pattern: 0|([1-9]\d{0,38})`
