@@ -4,6 +4,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // The limits of the alarms, each over periods of five minutes.
@@ -45,14 +47,7 @@ func (db *PrivateRds) MetricConnections(options *awscloudwatch.MetricOptions) aw
 // metric is one of the instance's.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
 func (db *PrivateRds) metric(name, statistic string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	var o awscloudwatch.MetricOptions
-	if options != nil {
-		o = *options
-	}
-	if o.Statistic == nil {
-		o.Statistic = &statistic
-	}
-	return db.Instance.Metric(&name, &o)
+	return db.Instance.Metric(&name, watch.Options(&statistic, options))
 }
 
 // Alarms are those of the processor, memory, storage and connections; none with
@@ -70,10 +65,7 @@ func (db *PrivateRds) addAlarms(p *PrivateRdsProps) {
 		if props.TreatMissingData == "" {
 			props.TreatMissingData = awscloudwatch.TreatMissingData_MISSING
 		}
-		alarm := awscloudwatch.NewAlarm(scope, &id, props)
-		alarm.AddAlarmAction(p.AlarmActions...)
-		alarm.AddOkAction(p.AlarmActions...)
-		db.alarms = append(db.alarms, alarm)
+		db.alarms = append(db.alarms, watch.Alarm(scope, id, props, p.AlarmActions))
 	}
 	add("CPU", &awscloudwatch.AlarmProps{
 		Metric:             db.MetricCPU(nil),

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // The limits of the alarms, each over periods of five minutes.
@@ -155,8 +157,5 @@ func below(metric awscloudwatch.IMetric) *awscloudwatch.AlarmProps {
 func (d *Delivery) alarm(id, what, look string, props *awscloudwatch.AlarmProps) {
 	props.AlarmDescription = jsii.Sprintf("%s: %s. %s", *d.self.Node().Path(), what, look)
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	alarm := awscloudwatch.NewAlarm(d.alarmScope, &id, props)
-	alarm.AddAlarmAction(d.props.AlarmActions...)
-	alarm.AddOkAction(d.props.AlarmActions...)
-	d.alarms = append(d.alarms, alarm)
+	d.alarms = append(d.alarms, watch.Alarm(d.alarmScope, id, props, d.props.AlarmActions))
 }

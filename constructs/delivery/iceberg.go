@@ -104,9 +104,6 @@ func (p *FirehoseToIcebergProps) withDefaults() *FirehoseToIcebergProps {
 	if p != nil {
 		q = *p
 	}
-	if q.BufferSize == nil {
-		q.BufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultBufferSize))
-	}
 	q.DeliveryProps = *q.DeliveryProps.withDefaults()
 	q.Table = cmp.Or(q.Table, DefaultTable)
 	return &q

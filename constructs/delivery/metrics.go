@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -79,12 +80,5 @@ func (d *Delivery) MetricFailedRecords(options *awscloudwatch.MetricOptions) aws
 }
 
 func (d *Delivery) metric(name string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	q := awscloudwatch.MetricOptions{}
-	if options != nil {
-		q = *options
-	}
-	if q.Statistic == nil {
-		q.Statistic = statistic
-	}
-	return d.Metric(name, &q)
+	return d.Metric(name, watch.Options(statistic, options))
 }

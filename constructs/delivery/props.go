@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
-	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/spec"
 )
@@ -201,9 +200,6 @@ func (p *FirehoseToS3Props) withDefaults() *FirehoseToS3Props {
 	q := FirehoseToS3Props{}
 	if p != nil {
 		q = *p
-	}
-	if q.BufferSize == nil {
-		q.BufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultBufferSize))
 	}
 	if q.Parquet != nil {
 		q.Compression = cmp.Or(q.Compression, Uncompressed)

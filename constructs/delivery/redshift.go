@@ -113,9 +113,6 @@ func (p *FirehoseToRedshiftProps) withDefaults() *FirehoseToRedshiftProps {
 	if p != nil {
 		q = *p
 	}
-	if q.BufferSize == nil {
-		q.BufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultBufferSize))
-	}
 	q.DeliveryProps = *q.DeliveryProps.withDefaults()
 	q.CopyOptions = cmp.Or(q.CopyOptions, DefaultCopyOptions)
 	q.Port = cmp.Or(q.Port, DefaultRedshiftPort)

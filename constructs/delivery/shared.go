@@ -79,7 +79,7 @@ type DeliveryProps struct {
 	BufferInterval awscdk.Duration
 	// BufferSize is how much Firehose gathers for one delivery, in whole MiB.
 	//
-	// Default: what the destination's constructor says.
+	// Default: [DefaultBufferSize] MiB; to OpenSearch [DefaultDocumentBufferSize].
 	BufferSize awscdk.Size
 	// Bucket is where records go that could not be delivered.
 	//
@@ -131,6 +131,9 @@ const hourly = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}
 func (p DeliveryProps) withDefaults() *DeliveryProps {
 	if p.BufferInterval == nil {
 		p.BufferInterval = awscdk.Duration_Seconds(jsii.Number(DefaultBufferInterval))
+	}
+	if p.BufferSize == nil {
+		p.BufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultBufferSize))
 	}
 	if p.ProcessorBufferSize == nil {
 		p.ProcessorBufferSize = awscdk.Size_Mebibytes(jsii.Number(DefaultProcessorBufferSize))

@@ -5,6 +5,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // The limits of the alarms, each over periods of five minutes.
@@ -48,14 +50,7 @@ func (a *IngestApi) MetricLatency(options *awscloudwatch.MetricOptions) awscloud
 // metric is one of the stage's.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 func (a *IngestApi) metric(name, statistic string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	var o awscloudwatch.MetricOptions
-	if options != nil {
-		o = *options
-	}
-	if o.Statistic == nil {
-		o.Statistic = &statistic
-	}
-	return a.RestApi.DeploymentStage().Metric(&name, &o)
+	return a.RestApi.DeploymentStage().Metric(&name, watch.Options(&statistic, options))
 }
 
 // Alarms are those of server errors, client errors, latency and a drop of requests; none with SkipAlarms.
@@ -120,8 +115,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 	})
 
 	for _, alarm := range []awscloudwatch.Alarm{serverErrors, clientErrors, latency, drop} {
-		alarm.AddAlarmAction(p.AlarmActions...)
-		alarm.AddOkAction(p.AlarmActions...)
+		watch.Tell(alarm, p.AlarmActions)
 		a.alarms = append(a.alarms, alarm)
 	}
 }

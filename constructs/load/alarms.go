@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // TimeoutPercent is how much of its timeout an invocation may take before there is an alarm.
@@ -30,7 +32,7 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 	}
 	scope, path := constructs.NewConstruct(l, jsii.String("Alarms")), *l.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		alarm := awscloudwatch.NewAlarm(scope, &id, &awscloudwatch.AlarmProps{
+		l.alarms = append(l.alarms, watch.Alarm(scope, id, &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(path + " " + what),
 			Metric:             metric,
 			Threshold:          &threshold,
@@ -38,10 +40,7 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 			EvaluationPeriods:  &periods,
 			// Without records there is no data, and nothing is wrong.
 			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
-		})
-		alarm.AddAlarmAction(p.AlarmActions...)
-		alarm.AddOkAction(p.AlarmActions...)
-		l.alarms = append(l.alarms, alarm)
+		}, p.AlarmActions))
 	}
 	age := *p.MaxRecordAge.ToHumanString()
 	add("Errors", "crashes or times out: its batches are sent again, halved, and in the end kept in the bucket for failures. Look first at its log group.",

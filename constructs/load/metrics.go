@@ -3,6 +3,8 @@ package load
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // What the loader writes itself, in CloudWatch's embedded metric format. The
@@ -62,14 +64,14 @@ func (l *PostgresLoader) MetricThrottles(options *awscloudwatch.MetricOptions) a
 // MetricDuration is how long an invocation took, in milliseconds, by default the
 // most in 5 minutes.
 func (l *PostgresLoader) MetricDuration(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return l.Function.MetricDuration(orElse(awscloudwatch.Stats_MAXIMUM(), options))
+	return l.Function.MetricDuration(watch.Options(awscloudwatch.Stats_MAXIMUM(), options))
 }
 
 // MetricIteratorAge is how old the last record of a batch was when Lambda sent it
 // to the loader, in milliseconds, by default the most in 5 minutes. It grows
 // while a batch is sent again and again.
 func (l *PostgresLoader) MetricIteratorAge(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return l.Function.Metric(jsii.String("IteratorAge"), orElse(awscloudwatch.Stats_MAXIMUM(), options))
+	return l.Function.Metric(jsii.String("IteratorAge"), watch.Options(awscloudwatch.Stats_MAXIMUM(), options))
 }
 
 // MetricKeptOnFailure is how many records Lambda gave up and put into OnFailure,
@@ -87,7 +89,7 @@ func (l *PostgresLoader) MetricDropped(options *awscloudwatch.MetricOptions) aws
 // MetricOnFailureRefused is how often Lambda could not write to OnFailure, by
 // default the sum in 5 minutes.
 func (l *PostgresLoader) MetricOnFailureRefused(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return l.Function.Metric(jsii.String("DestinationDeliveryFailures"), orElse(awscloudwatch.Stats_SUM(), options))
+	return l.Function.Metric(jsii.String("DestinationDeliveryFailures"), watch.Options(awscloudwatch.Stats_SUM(), options))
 }
 
 // own is a metric that the loader writes itself.
@@ -106,17 +108,5 @@ func metric(namespace, name string, dimensions map[string]*string, statistic *st
 		Namespace:     &namespace,
 		MetricName:    &name,
 		DimensionsMap: &dimensions,
-	}).With(orElse(statistic, options))
-}
-
-// orElse returns options with statistic unless they say another one.
-func orElse(statistic *string, options *awscloudwatch.MetricOptions) *awscloudwatch.MetricOptions {
-	q := awscloudwatch.MetricOptions{}
-	if options != nil {
-		q = *options
-	}
-	if q.Statistic == nil {
-		q.Statistic = statistic
-	}
-	return &q
+	}).With(watch.Options(statistic, options))
 }

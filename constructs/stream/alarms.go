@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // IteratorAgePercent is how much of the retention a reader may be behind before
@@ -108,10 +110,7 @@ func (c *StreamingCore) alarm(scope constructs.Construct, id string, props *awsc
 		return
 	}
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	alarm := awscloudwatch.NewAlarm(scope, &id, props)
-	alarm.AddAlarmAction(c.props.AlarmActions...)
-	alarm.AddOkAction(c.props.AlarmActions...)
-	c.alarms = append(c.alarms, alarm)
+	c.alarms = append(c.alarms, watch.Alarm(scope, id, props, c.props.AlarmActions))
 }
 
 func every(minutes int) *awscloudwatch.MetricOptions {

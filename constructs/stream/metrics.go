@@ -2,7 +2,8 @@ package stream
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/jsii-runtime-go"
+
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // The metrics of a stream are explained in
@@ -60,12 +61,5 @@ func (c *StreamingCore) MetricConsumerAge(consumerName string, options *awscloud
 }
 
 func (c *StreamingCore) metric(metric string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	q := awscloudwatch.MetricOptions{}
-	if options != nil {
-		q = *options
-	}
-	if q.Statistic == nil {
-		q.Statistic = statistic
-	}
-	return c.Stream.Metric(jsii.String(metric), &q)
+	return c.Stream.Metric(&metric, watch.Options(statistic, options))
 }
