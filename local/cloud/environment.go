@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 )
 
 // Environment is what .millrace/local.env says: how to reach a deployed
@@ -79,7 +81,7 @@ func (e *Environment) write(dir folder) error {
 	for variable, field := range e.variables() {
 		fmt.Fprintf(&text, "%s=%s\n", variable, quote(field.String()))
 	}
-	return replace(dir.path("local.env"), []byte(text.String()))
+	return wholefile.Write(dir.path("local.env"), []byte(text.String()), 0o600)
 }
 
 // variables yields each variable's name and field, in the struct's order.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 	"github.com/millrace-cdk/millrace/local/cloud/process"
 )
 
@@ -50,7 +50,7 @@ func (s state) write(dir folder) error {
 	if err != nil {
 		return err
 	}
-	return replace(dir.path("state.json"), append(content, '\n'))
+	return wholefile.Write(dir.path("state.json"), append(content, '\n'), 0o600)
 }
 
 // stop ends what s names and still runs: the supervisor, which ends the others,
@@ -61,17 +61,4 @@ func (s state) stop() error {
 		s.Postgres.Stop(syscall.SIGINT, 10*time.Second),
 		s.Emulator.Stop(syscall.SIGTERM, 5*time.Second),
 	)
-}
-
-// replace writes a file that only the user reads, whole or not at all.
-func replace(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-") // with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(content)
-	if err := errors.Join(err, temporary.Close()); err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return os.Rename(temporary.Name(), path)
 }

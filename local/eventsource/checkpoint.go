@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 	"github.com/millrace-cdk/millrace/local/internal/trouble"
 )
 
@@ -148,11 +149,7 @@ func write(file string, p progress) error {
 	if err != nil {
 		return fmt.Errorf("encoding a checkpoint: %w", err)
 	}
-	// Written beside and renamed: a crash leaves the old one or the new one.
-	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
-		return fmt.Errorf("writing a checkpoint: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
+	if err := wholefile.Write(file, text, 0o600); err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}
 	return nil

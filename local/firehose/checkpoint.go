@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 )
 
 // checkpoint remembers in a file up to where each shard is at rest, so that a
@@ -73,14 +75,6 @@ func loadCheckpoint(file string) (*checkpoint, error) {
 	return c, nil
 }
 
-// after returns where to go on reading a shard, by its key; "" at its start.
-func (c *checkpoint) after(shard string) string {
-	if l := c.lanes[shard]; l != nil {
-		return l.sequence
-	}
-	return ""
-}
-
 // sequences is the checkpoint as its file has it.
 func (c *checkpoint) sequences() map[string]string {
 	sequences := map[string]string{}
@@ -119,11 +113,7 @@ func (c *checkpoint) save() error {
 	if err != nil {
 		return fmt.Errorf("encoding a checkpoint: %w", err)
 	}
-	// Written beside and renamed: a crash leaves the old one or the new one.
-	if err := os.WriteFile(c.file+".new", text, 0o600); err != nil {
-		return fmt.Errorf("writing a checkpoint: %w", err)
-	}
-	if err := os.Rename(c.file+".new", c.file); err != nil {
+	if err := wholefile.Write(c.file, text, 0o600); err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}
 	c.changed = false

@@ -62,7 +62,7 @@ func TestCheckpointStandsAtTheLastRecordBeforeWhichAllAreAtRest(t *testing.T) {
 	}
 	remembered := func() string {
 		again, _ := remembering(t, folder)
-		return again.checkpoint.after("s@1")
+		return again.after()("s@1")
 	}
 	take("1", `{"t":"a"}`)
 	take("2", `{"t":"b"}`)
@@ -82,7 +82,7 @@ func TestRecordsWithoutARestingPlaceOfTheirOwnHoldNothingUp(t *testing.T) {
 	d.take(t.Context(), batch{key: "s@1"}, kinesisRecord("1", []byte("cannot be partitioned")))
 	flush(t.Context(), d)
 	require.NoError(t, d.checkpoint.save())
-	assert.Equal(t, "1", d.checkpoint.after("s@1"))
+	assert.Equal(t, "1", d.after()("s@1"))
 }
 
 func TestObjectThatS3RefusesHoldsTheCheckpointBack(t *testing.T) {
@@ -94,7 +94,7 @@ func TestObjectThatS3RefusesHoldsTheCheckpointBack(t *testing.T) {
 	flush(ctx, d)
 	require.NoError(t, d.checkpoint.save())
 	again, _ := remembering(t, folder)
-	assert.Empty(t, again.checkpoint.after("s@1"))
+	assert.Empty(t, again.after()("s@1"))
 }
 
 func TestUnreadableCheckpointIsAnError(t *testing.T) {

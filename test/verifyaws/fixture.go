@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 )
 
 // Fixture is what API Gateway made of the corpus on one day.
@@ -47,10 +49,7 @@ func (f *Fixture) write(dir string) (path string, err error) {
 		return "", fmt.Errorf("storing the fixtures: %w", err)
 	}
 	path = filepath.Join(dir, f.Date+".json")
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o644); err != nil {
-		return "", fmt.Errorf("storing the fixtures: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := wholefile.Write(path, append(text, '\n'), 0o644); err != nil {
 		return "", fmt.Errorf("storing the fixtures: %w", err)
 	}
 	return path, nil

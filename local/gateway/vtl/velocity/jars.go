@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/millrace-cdk/millrace/internal/wholefile"
 	"github.com/millrace-cdk/millrace/local/maven"
 )
 
@@ -53,26 +54,9 @@ func classPath(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := store(file, content); err != nil {
+		if err := wholefile.Write(file, content, 0o600); err != nil {
 			return "", err
 		}
 	}
 	return strings.Join(files, string(filepath.ListSeparator)), nil
-}
-
-// store writes a file that is whole or not there, whoever else is writing it.
-func store(file string, content []byte) error {
-	fresh, err := os.CreateTemp(filepath.Dir(file), ".jar-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(fresh.Name()) }() // nothing is left of it after the rename
-	if _, err := fresh.Write(content); err != nil {
-		_ = fresh.Close()
-		return err
-	}
-	if err := fresh.Close(); err != nil {
-		return err
-	}
-	return os.Rename(fresh.Name(), file)
 }
