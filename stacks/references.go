@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // CheckReferences fails if a template of assembly refers to a resource that is
@@ -67,11 +69,11 @@ func walkReferences(value any, refer func(id string)) {
 		for key, item := range v {
 			switch key {
 			case "Ref", "DependsOn":
-				for _, id := range texts(item) {
+				for _, id := range cfn.Texts(item) {
 					refer(id)
 				}
 			case "Fn::GetAtt":
-				if parts := texts(item); len(parts) > 0 {
+				if parts := cfn.Texts(item); len(parts) > 0 {
 					id, _, _ := strings.Cut(parts[0], ".")
 					refer(id)
 				}
@@ -98,21 +100,4 @@ func walkSubstitutions(value any, refer func(id string)) {
 			refer(match[1])
 		}
 	}
-}
-
-// texts returns the strings of a string or of a list.
-func texts(value any) []string {
-	switch v := value.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		var all []string
-		for _, item := range v {
-			if s, ok := item.(string); ok {
-				all = append(all, s)
-			}
-		}
-		return all
-	}
-	return nil
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -49,23 +48,6 @@ func replays(t *testing.T, args ...string) (report replay.Report, status int) {
 
 // since is a flag for what arrives from now on. The environment has other tests' records too.
 func since() string { return "--since=" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// produce puts records into the stream, past the API.
-func produce(t *testing.T, records ...string) {
-	t.Helper()
-	client := kinesis.NewFromConfig(awsConfig(t))
-	for len(records) > 0 {
-		n := min(500, len(records))
-		var entries []kinesistypes.PutRecordsRequestEntry
-		for _, data := range records[:n] {
-			entries = append(entries, kinesistypes.PutRecordsRequestEntry{Data: []byte(data), PartitionKey: aws.String(uuid.NewString())})
-		}
-		output, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String(os.Getenv("STREAM_NAME")), Records: entries})
-		require.NoError(t, err)
-		require.Zero(t, aws.ToInt32(output.FailedRecordCount))
-		records = records[n:]
-	}
-}
 
 // settled waits until the loader has stored all that is in the stream now.
 func settled(t *testing.T, db *pgx.Conn) {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,13 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 )
 
 var flightCount = flag.Int("flights", 200_000, "how many events go through the lakes, up to the file's 200,000")
@@ -66,27 +62,8 @@ func flights(t *testing.T, count int) [][]byte {
 	return events
 }
 
-// putAll posts events to the stream, 500 a request and four requests at a time.
-func putAll(t *testing.T, events [][]byte) {
-	t.Helper()
-	client := kinesis.NewFromConfig(awsConfig(t))
-	group, ctx := errgroup.WithContext(t.Context())
-	group.SetLimit(4)
-	for chunk := range slices.Chunk(events, 500) {
-		group.Go(func() error {
-			entries := make([]kinesistypes.PutRecordsRequestEntry, len(chunk))
-			for i, event := range chunk {
-				entries[i] = kinesistypes.PutRecordsRequestEntry{Data: event, PartitionKey: aws.String(string(event[:len(`{"event_id":"flight-000000`)]))}
-			}
-			output, err := client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String(os.Getenv("STREAM_NAME")), Records: entries})
-			if err == nil && aws.ToInt32(output.FailedRecordCount) > 0 {
-				err = fmt.Errorf("%d records were refused", *output.FailedRecordCount)
-			}
-			return err
-		})
-	}
-	require.NoError(t, group.Wait())
-}
+// flightID is how an event begins, its id included: one that is posted again goes to the same shard.
+func flightID(event []byte) string { return string(event[:len(`{"event_id":"flight-000000`)]) }
 
 // parquetDelivery is the deployed delivery that converts: its bucket and its transformer.
 func parquetDelivery(t *testing.T) (bucket, transformer string) {
@@ -288,17 +265,17 @@ func TestFlightsAreInBothLakesAndTheTableEachOnceAfterACrashAndAnOutage(t *testi
 	})
 
 	end := parquet.outage(t)
-	putAll(t, inOutage)
+	putAll(t, inOutage, flightID)
 	parquet.refused(t)
 	end()
 
 	mend := breakFunction(t, transformer)
-	putAll(t, inCrash)
+	putAll(t, inCrash, flightID)
 	require.Eventually(t, func() bool { return parquet.failed(t) >= len(inCrash) }, 3*time.Minute, 500*time.Millisecond)
 	mend()
 
-	putAll(t, events[len(inOutage)+len(inCrash):])
-	putAll(t, events[:n/100]) // their producer got no answer, and posts again
+	putAll(t, events[len(inOutage)+len(inCrash):], flightID)
+	putAll(t, events[:n/100], flightID) // their producer got no answer, and posts again
 
 	database, view := onceView(t)
 	var found [][]any

@@ -3,6 +3,8 @@ package reach
 import (
 	"path"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // sharing are the actions by which a snapshot becomes another account's, or everybody's.
@@ -57,7 +59,7 @@ func allows(value any, action string) bool {
 		}
 	case map[string]any:
 		if v["Effect"] == "Allow" {
-			for _, pattern := range texts(v["Action"]) {
+			for _, pattern := range cfn.Texts(v["Action"]) {
 				// Actions are not case-sensitive, and * takes any characters; path.Match stops at slashes alone, of which an action has none.
 				if matched, err := path.Match(strings.ToLower(pattern), strings.ToLower(action)); err == nil && matched {
 					return true
@@ -84,28 +86,11 @@ func anyone(policy any) bool {
 		if members, ok := principal.(map[string]any); ok {
 			principal = members["AWS"]
 		}
-		for _, text := range texts(principal) {
+		for _, text := range cfn.Texts(principal) {
 			if text == "*" {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// texts are the strings of a string or of a list.
-func texts(value any) []string {
-	switch v := value.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		var all []string
-		for _, item := range v {
-			if s, ok := item.(string); ok {
-				all = append(all, s)
-			}
-		}
-		return all
-	}
-	return nil
 }
