@@ -38,6 +38,7 @@ type replayCmd struct {
 	Rate     *int          `help:"Records a second. Default: 500; of the lake, 5000."`
 	Parallel int           `help:"How many batches the loader stores at the same time. Of the lake only." default:"2"`
 	Lookback time.Duration `help:"How far before its failure an event without event_id is looked for in the stream." default:"1h"`
+	Loader   string        `help:"A part of the name of the function that loads the lake, where several load the stream."`
 	DryRun   bool          `help:"Send nothing, count only."`
 	AsIs     bool          `help:"Send what is no event too, byte for byte. It is likely to fail again."`
 	AsNew    bool          `help:"Send events without event_id that the stream does not have any more too, with a new identity."`
@@ -99,7 +100,7 @@ func (c *replayCmd) Run(ctx context.Context, cli *CLI) (err error) {
 	if c.Source == "lake" {
 		// Its reserved invocations are those that the stream's batches need too.
 		patient := func(o *lambda.Options) { o.RetryMaxAttempts = putRetries }
-		if r.Loader, err = replay.FindLoader(ctx, lambda.NewFromConfig(e.aws, patient), stream.ARN); err != nil {
+		if r.Loader, err = replay.FindLoader(ctx, lambda.NewFromConfig(e.aws, patient), stream.ARN, c.Loader); err != nil {
 			return err
 		}
 		r.Stream, r.Loader.Parallel = nil, c.Parallel

@@ -55,8 +55,10 @@ type Loader struct {
 }
 
 // FindLoader finds the loader of a stream by what is deployed: the function that
-// gets the stream's records and whose spec has a database.
-func FindLoader(ctx context.Context, client Lambda, streamARN string) (*Loader, error) {
+// gets the stream's records and whose spec has a database. Of several, it is the
+// one whose ARN has name in it.
+func FindLoader(ctx context.Context, client Lambda, streamARN, name string) (*Loader, error) {
+	var found []string
 	pages := lambda.NewListEventSourceMappingsPaginator(client, &lambda.ListEventSourceMappingsInput{EventSourceArn: &streamARN})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -64,6 +66,9 @@ func FindLoader(ctx context.Context, client Lambda, streamARN string) (*Loader, 
 			return nil, fmt.Errorf("listing event source mappings: %w", err)
 		}
 		for _, mapping := range page.EventSourceMappings {
+			if !strings.Contains(aws.ToString(mapping.FunctionArn), name) {
+				continue
+			}
 			c, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: mapping.FunctionArn})
 			if err != nil {
 				return nil, fmt.Errorf("reading the configuration of %s: %w", aws.ToString(mapping.FunctionArn), err)
@@ -74,11 +79,17 @@ func FindLoader(ctx context.Context, client Lambda, streamARN string) (*Loader, 
 			// Not spec.Decode, which refuses members of a later release: those are the function's business.
 			var s spec.Loader
 			if json.Unmarshal([]byte(c.Environment.Variables[spec.Variable]), &s) == nil && s.Database.Host != "" {
-				return &Loader{Client: client, Function: aws.ToString(mapping.FunctionArn)}, nil
+				found = append(found, aws.ToString(mapping.FunctionArn))
 			}
 		}
 	}
-	return nil, fmt.Errorf("no function that gets the records of %s loads them into a database", streamARN)
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("no function that gets the records of %s loads them into a database", streamARN)
+	case 1:
+		return &Loader{Client: client, Function: found[0]}, nil
+	}
+	return nil, fmt.Errorf("several functions load the records of %s: say which: %s", streamARN, strings.Join(found, ", "))
 }
 
 // invoker has a loader store batches, several at a time.
