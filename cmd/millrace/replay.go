@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,7 +20,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/replay"
-	"github.com/millrace-cdk/millrace/cmd/millrace/verify"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
@@ -98,12 +96,10 @@ func (c *replayCmd) Run(ctx context.Context, cli *CLI) (err error) {
 	}
 	began := time.Now()
 	if c.Source == "lake" {
-		// Its reserved invocations are those that the stream's batches need too.
-		patient := func(o *lambda.Options) { o.RetryMaxAttempts = putRetries }
-		if r.Loader, err = replay.FindLoader(ctx, lambda.NewFromConfig(e.aws, patient), stream.ARN, c.Loader); err != nil {
+		r.Stream = nil
+		if r.Loader, err = c.loader(ctx, e, stream); err != nil {
 			return err
 		}
-		r.Stream, r.Loader.Parallel = nil, c.Parallel
 	}
 	name, err := replay.CheckpointName(r)
 	if err != nil {
@@ -129,49 +125,6 @@ func (c *replayCmd) Run(ctx context.Context, cli *CLI) (err error) {
 		err = errors.Join(err, os.Remove(r.Checkpoint))
 	}
 	return errors.Join(err, c.print(result))
-}
-
-// replayResult is what a replay prints.
-type replayResult struct {
-	replay.Report
-	// Reconciliation compares the lake and the database after a rebuild.
-	Reconciliation *verify.Report `json:"reconciliation,omitempty"`
-}
-
-// reconcile compares the lake with the database that was made of it. What the lake does not have is listed, and no
-// failure of a rebuild: it may be under way to it.
-func (c *replayCmd) reconcile(ctx context.Context, e *reached, streamARN string, began time.Time, result *replayResult) error {
-	if len(c.Type) > 0 {
-		return nil // it compares all types
-	}
-	before := began
-	if !c.Until.IsZero() {
-		before = c.Until.Add(1) // which is inclusive
-	}
-	report, err := e.verify(ctx, streamARN, c.Since, before)
-	if errors.Is(err, errNoDatabase) {
-		fmt.Fprintln(os.Stderr, "millrace: not compared with the lake: DATABASE_URL does not say how to reach the environment's Postgres (docs/replay.md)")
-		return nil
-	}
-	if err != nil && !errors.Is(err, verify.ErrDifferent) {
-		return err
-	}
-	result.Reconciliation = &report
-	if report.NotInDatabase > 0 {
-		return err
-	}
-	return nil
-}
-
-func (c *replayCmd) print(result replayResult) error {
-	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(result)
-	}
-	if err := result.Report.Print(os.Stdout); err != nil || result.Reconciliation == nil {
-		return err
-	}
-	fmt.Println()
-	return result.Reconciliation.Print(os.Stdout)
 }
 
 // newBar counts on a terminal, and is silent elsewhere. How much a source has is not known before it is read.

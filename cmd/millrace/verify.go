@@ -68,7 +68,9 @@ func (e *reached) verify(ctx context.Context, streamARN string, since, before ti
 	bar := newBar("comparing")
 	report, err = verify.Run(ctx, verify.Config{
 		DB: db, Since: since, Before: before,
-		Lake: func(ctx context.Context, from, to time.Time) (replay.Source, error) { return e.lake(ctx, streamARN, from, to) },
+		Lake: func(ctx context.Context, from, to time.Time) (replay.Source, error) {
+			return e.lake(ctx, streamARN, from, to)
+		},
 		// The bar draws itself to standard error; that it cannot is no reason to stop.
 		Progress: func(read int) { _ = bar.Set(read) },
 	})

@@ -148,6 +148,9 @@ func kill(t *testing.T, from string) {
 // rebuilds drops the database and makes it again of the lake, with a crash in the middle.
 func rebuilds(t *testing.T, db *pgx.Conn, from string) {
 	t.Helper()
+	if *flightCount < 50_000 {
+		t.Skip("a rebuild keeps its progress every 20,000 lines: of fewer there is no middle to be killed in")
+	}
 	before := atRest(t, from)
 	count, sum := checksum(t, db, from)
 	require.NoError(t, db.Close(context.WithoutCancel(t.Context())))

@@ -17,9 +17,10 @@ import (
 // CheckpointName names the file of a replay: another one for another source,
 // stream, loader or choice of records.
 func CheckpointName(c Config) (string, error) {
-	arn, created := "", time.Time{}
+	var arn string
+	var created time.Time
 	if c.Loader != nil {
-		arn = c.Loader.Function
+		arn, created = c.Loader.Function, c.Loader.Created.UTC()
 	} else {
 		arn, created = c.Stream.ARN, c.Stream.Created.UTC()
 	}

@@ -212,20 +212,22 @@ func TestTheLoaderIsFoundByWhatItIsToldToDo(t *testing.T) {
 		fakeMappings: fakeMappings{{FunctionArn: aws.String("plain")}, {FunctionArn: aws.String("other")}, {FunctionArn: aws.String("loader:live")}},
 		specs:        map[string]string{"other": `{"steps":[]}`, "loader:live": `{"database":{"host":"db"},"a_member_of_a_later_release":1}`},
 	}
-	found, err := replay.FindLoader(t.Context(), fake, streamARN, "")
+	_, stream := newStream(t)
+	found, err := replay.FindLoader(t.Context(), fake, stream, "")
 	require.NoError(t, err)
 	assert.Equal(t, "loader:live", found.Function)
+	assert.Equal(t, stream.Created, found.Created)
 
 	fake.fakeMappings = append(fake.fakeMappings, lambdatypes.EventSourceMappingConfiguration{FunctionArn: aws.String("second")})
 	fake.specs["second"] = `{"database":{"host":"db"}}`
-	_, err = replay.FindLoader(t.Context(), fake, streamARN, "")
+	_, err = replay.FindLoader(t.Context(), fake, stream, "")
 	require.ErrorContains(t, err, "say which: loader:live, second")
-	found, err = replay.FindLoader(t.Context(), fake, streamARN, "sec")
+	found, err = replay.FindLoader(t.Context(), fake, stream, "sec")
 	require.NoError(t, err)
 	assert.Equal(t, "second", found.Function)
 
 	fake.fakeMappings = fake.fakeMappings[:2]
-	_, err = replay.FindLoader(t.Context(), fake, streamARN, "")
+	_, err = replay.FindLoader(t.Context(), fake, stream, "")
 	assert.ErrorContains(t, err, "no function that gets the records of "+streamARN)
 }
 

@@ -50,6 +50,9 @@ type Loader struct {
 	Client Lambda
 	// Function is its ARN, with the alias that the stream's records go to.
 	Function string
+	// Created is when the stream was made whose records it gets, which tells an environment from
+	// an earlier one of the same names.
+	Created time.Time
 	// Parallel bounds the invocations at the same time. Default: [DefaultParallel].
 	Parallel int
 }
@@ -57,9 +60,9 @@ type Loader struct {
 // FindLoader finds the loader of a stream by what is deployed: the function that
 // gets the stream's records and whose spec has a database. Of several, it is the
 // one whose ARN has name in it.
-func FindLoader(ctx context.Context, client Lambda, streamARN, name string) (*Loader, error) {
+func FindLoader(ctx context.Context, client Lambda, stream *Stream, name string) (*Loader, error) {
 	var found []string
-	pages := lambda.NewListEventSourceMappingsPaginator(client, &lambda.ListEventSourceMappingsInput{EventSourceArn: &streamARN})
+	pages := lambda.NewListEventSourceMappingsPaginator(client, &lambda.ListEventSourceMappingsInput{EventSourceArn: &stream.ARN})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -85,11 +88,11 @@ func FindLoader(ctx context.Context, client Lambda, streamARN, name string) (*Lo
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("no function that gets the records of %s loads them into a database", streamARN)
+		return nil, fmt.Errorf("no function that gets the records of %s loads them into a database", stream.ARN)
 	case 1:
-		return &Loader{Client: client, Function: found[0]}, nil
+		return &Loader{Client: client, Function: found[0], Created: stream.Created}, nil
 	}
-	return nil, fmt.Errorf("several functions load the records of %s: say which: %s", streamARN, strings.Join(found, ", "))
+	return nil, fmt.Errorf("several functions load the records of %s: say which: %s", stream.ARN, strings.Join(found, ", "))
 }
 
 // invoker has a loader store batches, several at a time.

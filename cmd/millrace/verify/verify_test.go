@@ -89,8 +89,16 @@ func TestWhatBothHaveIsNoDifference(t *testing.T) {
 		('orders/1/7', 'SQLSTATE 22P05', '{"t":"\\u0000"}'), ('orders/1/8', 'SQLSTATE 22003', '{"event_id":"poison","n":1e999999}'), ('orders/1/9', 'no JSON', 'Hello')`)
 	require.NoError(t, err)
 	report, err := verify.Run(t.Context(), config(db, lake{
-		{"a", 0}, {"b", time.Hour}, {"b", time.Hour}, {"twice", time.Minute}, {"twice", 90 * time.Minute}, {"early", -time.Second}, {"late", 2 * time.Hour},
-		{"stored before", time.Hour}, {"orders/1/7", time.Minute}, {"poison", time.Hour},
+		{"a", 0},
+		{"b", time.Hour},
+		{"b", time.Hour},
+		{"twice", time.Minute},
+		{"twice", 90 * time.Minute},
+		{"early", -time.Second},
+		{"late", 2 * time.Hour},
+		{"stored before", time.Hour},
+		{"orders/1/7", time.Minute},
+		{"poison", time.Hour},
 	}, lake{{"sent again", time.Minute}}))
 	require.NoError(t, err)
 	assert.Equal(t, 8, report.Lines)
