@@ -22,7 +22,8 @@ type CLI struct {
 	Down      downCmd      `cmd:"" help:"Stop the laptop's cloud and remove its data."`
 	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
 	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
-	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more (docs/replay.md)."`
+	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
+	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/jackc/pgx/v5"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
@@ -26,7 +24,7 @@ import (
 )
 
 type replayCmd struct {
-	Source string   `arg:"" enum:"errors,backup,failures,quarantine,stream" help:"What to read: ${enum}."`
+	Source string   `arg:"" enum:"errors,backup,failures,quarantine,stream,lake" help:"What to read: ${enum}."`
 	Env    string   `help:"The environment." default:"local"`
 	From   []string `help:"Read these objects instead of those that the deployed app writes: s3://BUCKET/PREFIX." placeholder:"URL"`
 
@@ -35,8 +33,10 @@ type replayCmd struct {
 	Reason []string  `help:"Only what lies there for a reason that begins so. Takes what was refused for itself too."`
 	Type   []string  `help:"Only events of this event_type."`
 
-	Rate     int           `help:"Records a second." default:"500"`
+	Rate     *int          `help:"Records a second. Default: 500; of the lake, 5000."`
+	Parallel int           `help:"How many batches the loader stores at the same time. Of the lake only." default:"2"`
 	Lookback time.Duration `help:"How far before its failure an event without event_id is looked for in the stream." default:"1h"`
+	Loader   string        `help:"A part of the name of the function that loads the lake, where several load the stream."`
 	DryRun   bool          `help:"Send nothing, count only."`
 	AsIs     bool          `help:"Send what is no event too, byte for byte. It is likely to fail again."`
 	AsNew    bool          `help:"Send events without event_id that the stream does not have any more too, with a new identity."`
@@ -55,10 +55,11 @@ func (c *replayCmd) Validate() error {
 	wrong(c.Source == "stream" && c.Since.IsZero(), "stream needs --since")
 	wrong(!c.Until.IsZero() && c.Until.Before(c.Since), "--until must not be before --since")
 	wrong(c.Until.After(time.Now()), "--until must not be in the future: the replay would read what it sends")
-	wrong(c.Rate < 1, "--rate must be at least 1")
+	wrong(c.Rate != nil && *c.Rate < 1, "--rate must be at least 1")
+	wrong(c.Parallel < 1, "--parallel must be at least 1")
 	wrong(c.Lookback < 0, "--lookback must not be negative")
-	wrong(len(c.Reason) > 0 && (c.Source == "stream" || c.Source == "backup"), "--reason is for errors, failures and quarantine")
-	wrong(len(c.From) > 0 && (c.Source == "stream" || c.Source == "quarantine"), "--from is for errors, backup and failures")
+	wrong(len(c.Reason) > 0 && (c.Source == "stream" || c.Source == "backup" || c.Source == "lake"), "--reason is for errors, failures and quarantine")
+	wrong(len(c.From) > 0 && (c.Source == "stream" || c.Source == "quarantine" || c.Source == "lake"), "--from is for errors, backup and failures")
 	for _, url := range c.From {
 		_, err := location(url)
 		wrong(err != nil, "--from must be s3://BUCKET/PREFIX, got "+url)
@@ -90,8 +91,15 @@ func (c *replayCmd) Run(ctx context.Context, cli *CLI) (err error) {
 	}
 	defer func() { err = errors.Join(err, closing(context.WithoutCancel(ctx))) }()
 	r := replay.Config{
-		Source: source, Stream: stream, Rate: c.Rate, Lookback: c.Lookback, DryRun: c.DryRun, AsIs: c.AsIs, AsNew: c.AsNew,
+		Source: source, Stream: stream, Rate: aws.ToInt(c.Rate), Lookback: c.Lookback, DryRun: c.DryRun, AsIs: c.AsIs, AsNew: c.AsNew,
 		Filter: replay.Filter{Since: c.Since, Until: c.Until, Reasons: c.Reason, Types: c.Type},
+	}
+	began := time.Now()
+	if c.Source == "lake" {
+		r.Stream = nil
+		if r.Loader, err = c.loader(ctx, e, stream); err != nil {
+			return err
+		}
 	}
 	name, err := replay.CheckpointName(r)
 	if err != nil {
@@ -103,28 +111,28 @@ func (c *replayCmd) Run(ctx context.Context, cli *CLI) (err error) {
 			return err
 		}
 	}
-	bar := newBar()
+	bar := newBar("replaying")
 	r.Progress = func(report replay.Report) {
 		// The bar draws itself to standard error; that it cannot is no reason to stop.
 		_ = bar.Set(report.Read)
 	}
-	report, err := replay.Run(ctx, r)
-	return errors.Join(err, bar.Finish(), c.print(report))
-}
-
-func (c *replayCmd) print(report replay.Report) error {
-	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(report)
+	result := replayResult{}
+	result.Report, err = replay.Run(ctx, r)
+	err = errors.Join(err, bar.Finish())
+	if (err == nil || errors.Is(err, replay.ErrFailed)) && c.Source == "lake" && !c.DryRun {
+		err = errors.Join(err, c.reconcile(ctx, e, stream.ARN, began, &result))
+		// The next rebuild is one of another database, or of one that has lost rows again.
+		err = errors.Join(err, os.Remove(r.Checkpoint))
 	}
-	return report.Print(os.Stdout)
+	return errors.Join(err, c.print(result))
 }
 
 // newBar counts on a terminal, and is silent elsewhere. How much a source has is not known before it is read.
-func newBar() *progressbar.ProgressBar {
+func newBar(doing string) *progressbar.ProgressBar {
 	return progressbar.NewOptions(-1,
 		progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
-		progressbar.OptionSetDescription("replaying"),
+		progressbar.OptionSetDescription(doing),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionThrottle(100*time.Millisecond),
@@ -142,19 +150,19 @@ func (c *replayCmd) source(ctx context.Context, e *reached, stream *replay.Strea
 		}
 		return &replay.Window{Stream: stream, From: c.Since, To: to}, nothing, nil
 	case "quarantine":
-		if e.database == "" {
-			return nil, nil, errors.New("DATABASE_URL must say how to reach the environment's Postgres")
-		}
-		db, err := pgx.Connect(ctx, e.database)
+		db, err := e.connect(ctx)
 		if err != nil {
-			return nil, nil, fmt.Errorf("connecting to the environment's Postgres: %w", err)
+			return nil, nil, err
 		}
 		return &replay.Quarantine{DB: db}, db.Close, nil
+	case "lake":
+		lake, err := e.lake(ctx, stream.ARN, c.Since, c.Until)
+		if err != nil {
+			return nil, nil, err
+		}
+		return lake, nothing, nil
 	}
-	objects := &replay.Objects{Since: c.Since, Client: s3.NewFromConfig(e.aws, func(o *s3.Options) {
-		o.UsePathStyle = e.local
-		o.DisableLogOutputChecksumValidationSkipped = true // Firehose and Lambda choose what their objects have
-	})}
+	objects := &replay.Objects{Since: c.Since, Client: e.s3()}
 	var err error
 	switch c.Source {
 	case "errors":
@@ -191,6 +199,13 @@ type reached struct {
 	aws              aws.Config
 	local            bool
 	stream, database string
+}
+
+func (e *reached) s3() *s3.Client {
+	return s3.NewFromConfig(e.aws, func(o *s3.Options) {
+		o.UsePathStyle = e.local
+		o.DisableLogOutputChecksumValidationSkipped = true // Firehose and Lambda choose what their objects have
+	})
 }
 
 // putRetries is how often the SDK sends a whole request that was throttled or met trouble.

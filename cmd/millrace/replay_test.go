@@ -19,6 +19,9 @@ func TestAReplayThatCannotBeMeantIsAWrongUsage(t *testing.T) {
 		{"replay", "errors", "--from=bucket/prefix"},
 		{"replay", "errors", "--rate=0"},
 		{"replay", "errors", "--lookback=-1h"},
+		{"replay", "lake", "--parallel=0"},
+		{"replay", "lake", "--reason=Lambda."},
+		{"replay", "lake", "--from=s3://bucket/prefix"},
 	} {
 		assert.Equal(t, usage, run(arguments), "%v", arguments)
 	}

@@ -314,4 +314,5 @@ func TestFlightsAreInBothLakesAndTheTableEachOnceAfterACrashAndAnOutage(t *testi
 		found = duckdb(t, fmt.Sprintf(`SELECT count(DISTINCT _millrace.id) FROM read_json('%s/events/**/*.json.gz', format = 'newline_delimited', ignore_errors = true, columns = {event_id: 'VARCHAR', _millrace: 'STRUCT(id VARCHAR)'}) WHERE event_id LIKE 'flight-%%'`, lines.folder))
 		return found[0][0].(float64) >= float64(n)
 	}, time.Minute, time.Second, "the lake of lines has %v events", &found)
+	t.Run("and in the table again when the database is dropped and rebuilt from the lake", func(t *testing.T) { rebuilds(t, db, from) })
 }

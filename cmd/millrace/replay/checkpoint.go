@@ -15,14 +15,21 @@ import (
 )
 
 // CheckpointName names the file of a replay: another one for another source,
-// stream or choice of records.
+// stream, loader or choice of records.
 func CheckpointName(c Config) (string, error) {
+	var arn string
+	var created time.Time
+	if c.Loader != nil {
+		arn, created = c.Loader.Function, c.Loader.Created.UTC()
+	} else {
+		arn, created = c.Stream.ARN, c.Stream.Created.UTC()
+	}
 	text, err := json.Marshal(struct {
 		Source, Stream string
 		Created        time.Time
 		Filter         Filter
 		AsIs, AsNew    bool
-	}{c.Source.Name(), c.Stream.ARN, c.Stream.Created.UTC(), c.Filter, c.AsIs, c.AsNew})
+	}{c.Source.Name(), arn, created, c.Filter, c.AsIs, c.AsNew})
 	if err != nil {
 		return "", fmt.Errorf("naming the checkpoint: %w", err)
 	}

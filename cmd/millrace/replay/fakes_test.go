@@ -145,7 +145,7 @@ type fakeS3 struct {
 func (f *fakeS3) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	out := new(s3.ListObjectsV2Output)
 	for key := range f.objects {
-		if strings.HasPrefix(key, *in.Prefix) {
+		if strings.HasPrefix(key, *in.Prefix) && key > aws.ToString(in.StartAfter) {
 			out.Contents = append(out.Contents, s3types.Object{Key: &key, LastModified: &f.written})
 		}
 	}

@@ -34,9 +34,14 @@ type Location struct {
 	Bucket, Prefix string
 	// Folders are names of which one must be in an object's key. Default: any key will do.
 	Folders []string
+	// From and To are how the first keys begin that are looked at, and the last. Default: all of the prefix.
+	From, To string
 }
 
 func (l Location) String() string { return "s3://" + l.Bucket + "/" + l.Prefix }
+
+// past says that a key, and so each after it, is behind the last.
+func (l Location) past(key string) bool { return l.To != "" && key[:min(len(key), len(l.To))] > l.To }
 
 func (l Location) has(key string) bool {
 	if len(l.Folders) == 0 {
@@ -80,22 +85,37 @@ const whole = "whole"
 // Read passes the records of one object after the other.
 func (o *Objects) Read(ctx context.Context, done map[string]string, sink Sink) error {
 	for _, location := range o.Locations {
-		pages := s3.NewListObjectsV2Paginator(o.Client, &s3.ListObjectsV2Input{Bucket: &location.Bucket, Prefix: &location.Prefix})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return fmt.Errorf("listing %s: %w", location, err)
+		if err := o.location(ctx, location, done, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Objects) location(ctx context.Context, l Location, done map[string]string, sink Sink) error {
+	input := &s3.ListObjectsV2Input{Bucket: &l.Bucket, Prefix: &l.Prefix}
+	if l.From != "" {
+		input.StartAfter = &l.From
+	}
+	pages := s3.NewListObjectsV2Paginator(o.Client, input)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing %s: %w", l, err)
+		}
+		for _, object := range page.Contents {
+			place := l.Bucket + "/" + *object.Key
+			if l.past(*object.Key) {
+				return nil
 			}
-			for _, object := range page.Contents {
-				place := location.Bucket + "/" + *object.Key
-				if !location.has(*object.Key) || done[place] == whole || aws.ToTime(object.LastModified).Before(o.Since) {
-					continue
-				}
-				if err := o.object(ctx, location.Bucket, object, done[place], sink); err != nil {
-					return fmt.Errorf("reading s3://%s: %w", place, err)
-				}
-				sink.Reached(place, whole)
+			// S3 says when in whole seconds.
+			if !l.has(*object.Key) || done[place] == whole || aws.ToTime(object.LastModified).Before(o.Since.Truncate(time.Second)) {
+				continue
 			}
+			if err := o.object(ctx, l.Bucket, object, done[place], sink); err != nil {
+				return fmt.Errorf("reading s3://%s: %w", place, err)
+			}
+			sink.Reached(place, whole)
 		}
 	}
 	return nil

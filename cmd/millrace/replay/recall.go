@@ -34,7 +34,7 @@ type wanted struct {
 // recall sends the events whose identity is their origin, though the source did
 // not say it, as the stream has them. A stream may have the same bytes several
 // times; all of those that are meant are sent, since each is an event of its own
-// and stays one by its origin.
+// and stays one by its origin. With a Loader there is no stream to look into.
 func (r *run) recall(ctx context.Context) error {
 	all := make([]*wanted, len(r.missing))
 	var exact []*wanted
@@ -95,7 +95,7 @@ func (r *run) find(ctx context.Context, list []*wanted) error {
 		byDigest[d] = append(byDigest[d], w)
 	}
 	slices.SortFunc(list, func(a, b *wanted) int { return a.from.Compare(b.from) })
-	for len(list) > 0 {
+	for r.Stream != nil && len(list) > 0 {
 		n, to := 1, list[0].to
 		for n < len(list) && list[n].from.Before(to.Add(together)) {
 			if list[n].to.After(to) {

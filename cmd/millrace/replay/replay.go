@@ -26,10 +26,13 @@ const DefaultLookback = time.Hour
 // Config is one replay.
 type Config struct {
 	Source Source
-	// Stream takes the records, and knows where each of its own arrived.
+	// Stream takes the records, and knows where each of its own arrived. Required without a Loader.
 	Stream *Stream
+	// Loader stores the records, which then do not go through the stream, and are not delivered
+	// to the lake again. For a Source whose records say who they are. Default: they go to Stream.
+	Loader *Loader
 	Filter Filter
-	// Rate bounds the records a second. Default: [DefaultRate].
+	// Rate bounds the records a second. Default: [DefaultRate], or with a Loader [DefaultLoadRate].
 	Rate int
 	// Lookback is how far back an origin is looked for. Default: [DefaultLookback].
 	Lookback time.Duration
@@ -61,7 +64,7 @@ type run struct {
 	checkpoint *checkpoint
 
 	mu      sync.Mutex
-	sender  *sender
+	target  target
 	missing []Record // events whose identity is their origin, which is still to be found
 	held    int      // bytes of missing
 	reached map[string]string
@@ -78,7 +81,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if r.checkpoint, err = openCheckpoint(c); err != nil {
 		return r.report, err
 	}
-	r.sender = newSender(c, &r.report)
+	r.target = newTarget(c, &r.report)
 	started := time.Now()
 	err = c.Source.Read(ctx, maps.Clone(r.checkpoint.positions), r)
 	if err == nil {
@@ -86,7 +89,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		err = r.flush(ctx)
 		r.mu.Unlock()
 	}
-	err = errors.Join(err, r.checkpoint.close())
+	err = errors.Join(err, r.target.settle(), r.checkpoint.close())
 	r.report.Seconds = time.Since(started).Seconds()
 	if err == nil && total(r.report.Failed) > 0 {
 		err = fmt.Errorf("%w: %d failed", ErrFailed, total(r.report.Failed))
@@ -97,6 +100,9 @@ func Run(ctx context.Context, c Config) (Report, error) {
 func (c Config) withDefaults() Config {
 	if c.Rate == 0 {
 		c.Rate = DefaultRate
+		if c.Loader != nil {
+			c.Rate = DefaultLoadRate
+		}
 	}
 	if c.Lookback == 0 {
 		c.Lookback = DefaultLookback
@@ -137,7 +143,7 @@ func (r *run) decide(ctx context.Context, record Record) error {
 	case typed && (err != nil || !slices.Contains(r.Filter.Types, e.Type)):
 		r.report.skip("filter")
 	case err != nil && r.AsIs:
-		return r.sender.add(ctx, entry{key: record.PartitionKey, hashKey: record.ExplicitHashKey, data: record.Data})
+		return r.target.add(ctx, entry{key: record.PartitionKey, hashKey: record.ExplicitHashKey, data: record.Data, place: record.Place})
 	case err != nil:
 		r.report.skip(noEvent(err))
 	case record.Refused && len(r.Filter.Reasons) == 0:
@@ -164,15 +170,15 @@ func noEvent(err error) string {
 // send sends an event with the metadata member that has its identity and its arrival.
 func (r *run) send(ctx context.Context, e event.Event, record Record) error {
 	line := e.Line(record.Origin, record.ArrivedAt)
-	out := entry{key: record.PartitionKey, hashKey: record.ExplicitHashKey, data: line[:len(line)-1]}
+	out := entry{key: record.PartitionKey, hashKey: record.ExplicitHashKey, data: line[:len(line)-1], place: record.Place}
 	if out.key == "" {
 		out.key = e.Identity(record.Origin)
 	}
 	// Our member may be what makes it too large. The identity it carries itself is enough then.
-	if e.ID != "" && !r.Stream.fits(out) {
+	if e.ID != "" && !r.target.fits(out) {
 		out.data = record.Data
 	}
-	return r.sender.add(ctx, out)
+	return r.target.add(ctx, out)
 }
 
 // Broken counts what could not be read.
@@ -194,7 +200,7 @@ func (r *run) flush(ctx context.Context) error {
 	if err := r.recall(ctx); err != nil {
 		return err
 	}
-	if err := r.sender.flush(ctx); err != nil {
+	if err := r.target.flush(ctx); err != nil {
 		return err
 	}
 	r.Progress(r.report)

@@ -24,6 +24,7 @@ import (
 	"github.com/millrace-cdk/millrace/lambdas/postgres"
 	"github.com/millrace-cdk/millrace/lambdas/postgres/postgrestest"
 	local "github.com/millrace-cdk/millrace/local/cloud/postgres"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 var server *local.Server
@@ -234,6 +235,11 @@ func quarantine(t *testing.T, all []original) *pgx.Conn {
 // migrated is a database with the migrator's tables.
 func migrated(t *testing.T) *pgx.Conn {
 	t.Helper()
+	return postgrestest.Admin(t, server, migratedDatabase(t))
+}
+
+func migratedDatabase(t *testing.T) spec.Database {
+	t.Helper()
 	database := postgrestest.Database(t, server)
 	m := migrator.Migrator{Log: slog.New(slog.DiscardHandler), Config: func(context.Context) (postgres.Config, error) {
 		return postgres.Config{
@@ -243,7 +249,7 @@ func migrated(t *testing.T) *pgx.Conn {
 	}}
 	_, err := m.Migrate(t.Context())
 	require.NoError(t, err)
-	return postgrestest.Admin(t, server, database)
+	return database
 }
 
 func TestAQuarantineThatWasReadIsReadOnFromThere(t *testing.T) {

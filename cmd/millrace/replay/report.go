@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -12,13 +13,15 @@ import (
 type Report struct {
 	// Source is [Source.Name].
 	Source string `json:"source"`
-	// Stream is where the records were sent.
-	Stream string `json:"stream"`
+	// Stream is where the records were sent. Empty: to the loader.
+	Stream string `json:"stream,omitempty"`
+	// Loader is the function that stored the records. Empty: the stream took them.
+	Loader string `json:"loader,omitempty"`
 	// DryRun says that Sent would have been sent.
 	DryRun bool `json:"dry_run"`
 	// Read counts the source's records.
 	Read int `json:"read"`
-	// Sent counts the records that the stream took.
+	// Sent counts the records that the stream took, or the loader stored.
 	Sent int `json:"sent"`
 	// Skipped counts what was left out on purpose, by reason.
 	Skipped map[string]int `json:"skipped"`
@@ -29,7 +32,13 @@ type Report struct {
 }
 
 func newReport(c Config) Report {
-	return Report{Source: c.Source.Name(), Stream: c.Stream.Name, DryRun: c.DryRun, Skipped: map[string]int{}, Failed: map[string]int{}}
+	r := Report{Source: c.Source.Name(), DryRun: c.DryRun, Skipped: map[string]int{}, Failed: map[string]int{}}
+	if c.Loader != nil {
+		r.Loader = c.Loader.Function
+	} else {
+		r.Stream = c.Stream.Name
+	}
+	return r
 }
 
 func (r *Report) skip(reason string) { r.Skipped[reason]++ }
@@ -47,7 +56,7 @@ func total(counts map[string]int) int {
 // Print writes the report as a table.
 func (r Report) Print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	sent := "sent to " + r.Stream
+	sent := "sent to " + cmp.Or(r.Stream, r.Loader)
 	if r.DryRun {
 		sent = "would be " + sent
 	}

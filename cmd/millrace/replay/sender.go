@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"golang.org/x/time/rate"
+
+	"github.com/millrace-cdk/millrace/lambdas/event"
 )
 
 // What PutRecords takes
@@ -35,9 +37,29 @@ const (
 type entry struct {
 	key, hashKey string
 	data         []byte
+	place        event.Origin // where it lies
 }
 
 func (e entry) size() int { return len(e.key) + len(e.data) }
+
+// target takes what is sent on.
+type target interface {
+	// fits says that a record is not too large.
+	fits(entry) bool
+	// add takes a record, and counts one that does not fit as failed.
+	add(context.Context, entry) error
+	// flush returns when all that was added is at rest, and has counted it as sent.
+	flush(context.Context) error
+	// settle returns when nothing is under way any more. What is left of a batch stays where it is.
+	settle() error
+}
+
+func newTarget(c Config, report *Report) target {
+	if c.Loader != nil {
+		return newInvoker(c, report)
+	}
+	return newSender(c, report)
+}
 
 // sender puts records in batches.
 type sender struct {
@@ -55,6 +77,8 @@ func newSender(c Config, report *Report) *sender {
 	most := min(maxRecords, c.Rate)
 	return &sender{stream: c.Stream, dryRun: c.DryRun, report: report, limiter: rate.NewLimiter(rate.Limit(c.Rate), most), most: most}
 }
+
+func (s *sender) fits(e entry) bool { return s.stream.fits(e) }
 
 // add puts a record into the batch, and sends that when it is full.
 func (s *sender) add(ctx context.Context, e entry) error {
@@ -98,14 +122,25 @@ func (s *sender) flush(ctx context.Context) error {
 			s.report.fail("not taken by the stream: "+code, len(s.batch))
 			return fmt.Errorf("putting records to %s: %d are still refused after %d attempts: %s", s.stream.Name, len(s.batch), attempt, code)
 		}
-		wait := min(putWait<<(attempt-1), putMaxWait)
-		if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
+		if err := backoff(ctx, attempt); err != nil {
 			return err
 		}
 	}
 	s.bytes = 0
 	return nil
 }
+
+// backoff waits before the next attempt.
+func backoff(ctx context.Context, attempt int) error {
+	wait := putMaxWait
+	if attempt < 7 { // 100 ms << 6 is more than putMaxWait
+		wait = putWait << (attempt - 1)
+	}
+	return sleep(ctx, wait/2+rand.N(wait/2))
+}
+
+// settle has nothing to wait for: one request is sent at a time.
+func (s *sender) settle() error { return nil }
 
 // put sends the batch once and leaves in it what was refused, with the code of one of those.
 func (s *sender) put(ctx context.Context) (code string, err error) {

@@ -13,6 +13,8 @@ import (
 type Record struct {
 	// Data is what the producer sent, as far as the source has it.
 	Data []byte
+	// Identity is the event's, as a lake's line says it. Empty: the source does not say.
+	Identity string
 	// Origin is where it arrived. Zero: the source does not say.
 	Origin event.Origin
 	// ArrivedAt is when it arrived.
