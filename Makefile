@@ -61,7 +61,7 @@ down: build/millrace ## stops it and removes its data
 ## Templates and functions
 
 .PHONY: synth lambdas snapshots picture requirements
-synth: setup ## templates of ENV (local, dev, staging, prod) to cdk.out/; needs no AWS account
+synth: setup ## templates of ENV (local, dev, staging, prod, recovery) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	@for name in $(LAMBDAS); do \
@@ -69,9 +69,9 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,recovery,stream} ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
-	go test -count=1 ./test/trust ./test/supply -update
+	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	@$(MAKE) --no-print-directory suppressions
 	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
 .PHONY: suppressions
@@ -89,7 +89,7 @@ requirements: preflight ## pins requirements.txt from requirements.in
 
 .PHONY: test race cover fuzz soak lint vuln sbom bench verify-aws
 test: build/millrace ## every test, the end-to-end one on env=local included
-	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/supply/... ./test/trust/...
+	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/commands/... ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
 	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...

@@ -44,7 +44,7 @@ func run(t *testing.T, app, env, out string, variables ...string) (string, error
 func TestTheApp(t *testing.T) {
 	app := build(t)
 
-	for _, env := range []string{"dev", "staging", "prod"} {
+	for _, env := range []string{"dev", "staging", "prod", "recovery"} {
 		t.Run("synthesizes "+env+" the same with credentials and without", func(t *testing.T) {
 			t.Parallel() // in a process of its own: constructs of one process share a pipe
 			without, with := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "out")
@@ -77,6 +77,6 @@ func TestTheApp(t *testing.T) {
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
 		assert.Equal(t, 1, exit.ExitCode())
-		assert.Equal(t, "millrace: env must be one of local, dev, staging, prod, got \"production\": say -c env=dev\n", output)
+		assert.Equal(t, "millrace: env must be one of local, dev, staging, prod, recovery, got \"production\": say -c env=dev\n", output)
 	})
 }

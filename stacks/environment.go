@@ -39,6 +39,7 @@ type Environment struct {
 	Stream   Stream
 	Delivery Delivery
 	Database Database
+	Recovery Recovery
 
 	// Omit are the CloudFormation types that the target does not know: resources
 	// of these types are left out of the templates. It is for emulators; on AWS
@@ -156,6 +157,7 @@ func (e Environment) Validate() error {
 	between("Database.StorageGiB", e.Database.StorageGiB, 20, 65_536, "GiB")
 	between("Database.BackupDays", e.Database.BackupDays, 1, 35, "days")
 	between("Database.Port", e.Database.Port, 1150, 65_535, "")
+	errs = append(errs, e.Recovery.validate(e))
 	problem(!e.Disposable && len(e.Omit) > 0, "Omit must be empty where data is kept: it is for emulators, got %v", e.Omit)
 
 	if err := errors.Join(errs...); err != nil {

@@ -23,10 +23,10 @@ const (
 )
 
 // EnvironmentNames are the environments that [EnvironmentNamed] knows.
-var environmentNames = []string{"local", "dev", "staging", "prod"}
+var environmentNames = []string{"local", "dev", "staging", "prod", "recovery"}
 
-// EnvironmentNamed returns the environment of that name: local, dev, staging or
-// prod. The values of local come partly from what `millrace up` started, by way
+// EnvironmentNamed returns the environment of that name: local, dev, staging,
+// prod or recovery. The values of local come partly from what `millrace up` started, by way
 // of getenv; the others depend on nothing but the name.
 func EnvironmentNamed(name string, getenv func(string) string) (Environment, error) {
 	switch name {
@@ -38,6 +38,8 @@ func EnvironmentNamed(name string, getenv func(string) string) (Environment, err
 		return staging(), nil
 	case "prod":
 		return prod(), nil
+	case "recovery":
+		return secondRegion(), nil
 	}
 	return Environment{}, fmt.Errorf("env must be one of %s, got %q: say -c env=dev", strings.Join(environmentNames, ", "), name)
 }
@@ -54,7 +56,24 @@ func prod() Environment {
 		Stream:            Stream{RetentionHours: 7 * 24},
 		Delivery:          Delivery{BufferSeconds: 300, BufferMiB: 64, Parquet: columns()},
 		Database:          Database{InstanceType: "m7g.large", MultiAz: true, StorageGiB: 100, BackupDays: 35, Port: 5433},
+		Recovery:          Recovery{BackupDays: 35, LockDays: 7, CopyTo: "recovery", CopyRegion: recoveryRegion},
 	}
+}
+
+// recoveryRegion is where prod is brought back if its own region is lost.
+const recoveryRegion = "eu-central-1"
+
+// secondRegion is prod once more, in another region, as a pilot light: Foundation stands
+// ready and receives prod's copies, with a small database; Pipeline is deployed when it is needed
+// (docs/disaster-recovery.md). It depends on nothing in prod's region.
+func secondRegion() Environment {
+	e := prod()
+	e.Name = "recovery"
+	e.Region = recoveryRegion
+	e.AvailabilityZones = []string{recoveryRegion + "a", recoveryRegion + "b"}
+	e.Database.InstanceType = "t4g.medium"
+	e.Recovery = Recovery{Receiving: true, LockDays: 7}
+	return e
 }
 
 // columns are what the Parquet lake keeps of an event. Behind the first two they
@@ -78,6 +97,7 @@ func staging() Environment {
 	e.API.RateLimit, e.API.BurstLimit = 200, 400
 	e.Stream.RetentionHours = 48
 	e.Database.InstanceType, e.Database.StorageGiB, e.Database.BackupDays = "t4g.medium", 20, 7
+	e.Recovery = Recovery{BackupDays: 7, LockDays: 1}
 	return e
 }
 
@@ -91,6 +111,7 @@ func dev() Environment {
 	e.Stream.RetentionHours = 24
 	e.Delivery.BufferSeconds, e.Delivery.Parquet = 60, nil
 	e.Database.MultiAz, e.Database.InstanceType, e.Database.BackupDays = false, "t4g.small", 1
+	e.Recovery = Recovery{}
 	return e
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/delivery"
+	"github.com/millrace-cdk/millrace/constructs/recovery"
 	"github.com/millrace-cdk/millrace/constructs/stream"
 )
 
@@ -19,6 +20,7 @@ type Foundation struct {
 	Lake     *delivery.LakeBucket
 	Parquet  *delivery.LakeBucket // nil where the environment has no columns for it
 	Database *database.PrivateRds
+	Vault    *recovery.Vault // nil where nothing is backed up by AWS Backup
 }
 
 // NewFoundation defines env's Foundation stack.
@@ -32,6 +34,7 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 	})
 	lake := delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{
 		RemovalPolicy: env.removalPolicy(),
+		Configure:     env.named(stack, lakeCopies),
 	})
 	var parquet *delivery.LakeBucket
 	if len(env.Delivery.Parquet) > 0 {
@@ -39,6 +42,7 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 			Key:           lake.Key,
 			AccessLogs:    lake.AccessLogs,
 			RemovalPolicy: env.removalPolicy(),
+			Configure:     env.named(stack, parquetCopies),
 		})
 		output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
 	}
@@ -58,5 +62,7 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 	output(stack, "StreamName", core.Stream.StreamName(), "The Kinesis data stream that carries every event.")
 	output(stack, "LakeBucket", lake.Bucket.BucketName(), "The S3 bucket that the events are delivered to.")
 	output(stack, "DatabaseSecretArn", db.Secret().SecretArn(), "The Secrets Manager secret of the database's master user.")
-	return &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
+	foundation := &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
+	foundation.protect(env)
+	return foundation
 }

@@ -48,6 +48,24 @@ var readmeRows = []struct {
 		return fmt.Sprintf("%s, %d GiB, %s", e.Database.InstanceType, e.Database.StorageGiB, zones)
 	}},
 	{"Backups", func(e Environment) string { return fmt.Sprintf("%d d", e.Database.BackupDays) }},
+	{"AWS Backup", func(e Environment) string {
+		what := "no"
+		if e.Recovery.BackupDays > 0 {
+			what = fmt.Sprintf("%d d", e.Recovery.BackupDays)
+		} else if e.Recovery.Receiving {
+			what = "what prod copies"
+		}
+		if e.Recovery.LockDays > 0 {
+			what += fmt.Sprintf(", locked for %d d", e.Recovery.LockDays)
+		}
+		return what
+	}},
+	{"Copies go to", func(e Environment) string {
+		if e.Recovery.CopyTo == "" {
+			return "nowhere"
+		}
+		return e.Recovery.CopyTo + ", " + e.Recovery.CopyRegion
+	}},
 	{"Logs", func(e Environment) string {
 		return strings.ReplaceAll(strings.ToLower(string(e.LogRetention)), "_", " ")
 	}},

@@ -40,12 +40,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(arguments []string) int {
 	var cli CLI
-	parser, err := kong.New(&cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
-		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
-	if err != nil {
-		panic(err) // the struct above is wrong
-	}
-	command, err := parser.Parse(arguments)
+	command, err := parse(&cli, arguments)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "millrace:", err, "(millrace --help lists what there is)")
 		return usage
@@ -70,6 +65,15 @@ func run(arguments []string) int {
 		fmt.Fprintln(os.Stderr, "millrace:", err)
 	}
 	return trouble
+}
+
+func parse(cli *CLI, arguments []string) (*kong.Context, error) {
+	parser, err := kong.New(cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
+		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	return parser.Parse(arguments)
 }
 
 func findRoot() (string, error) {

@@ -26,6 +26,7 @@ var unscoped = map[string]bool{
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 var unsourced = map[string]bool{
 	"apigateway.amazonaws.com":          true,
+	"backup.amazonaws.com":              true,
 	"firehose.amazonaws.com":            true,
 	"lambda.amazonaws.com":              true,
 	"rds.amazonaws.com":                 true, // of RDS Proxy

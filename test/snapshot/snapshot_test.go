@@ -114,7 +114,7 @@ func TestDataIsKeptWhereItIsNotDisposable(t *testing.T) {
 }
 
 func TestFoundationIsProtectedOutsideLocalAndDev(t *testing.T) {
-	for name, want := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true} {
+	for name, want := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true, "recovery": true} {
 		millrace := stacks.NewMillrace(app(t), environment(t, name))
 		assert.Equal(t, want, *millrace.Foundation.Stack.TerminationProtection(), name)
 	}

@@ -44,6 +44,7 @@ func accessRules() []Rule {
 		{"resources admit nobody unknown", each(admitted, policyType, keyType, "AWS::SecretsManager::ResourcePolicy",
 			"AWS::EC2::VPCEndpoint", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")},
 		{"the key of a secret opens nothing but the secret", each(secretsKey, identityType)},
+		{"the keys of a copy open nothing but the objects that are copied", each(copies, identityType)},
 		{"a function's code cannot make network interfaces", each(interfaces, identityType)},
 	}
 }
@@ -107,7 +108,7 @@ func trusted(_ *App, r Resource, say func(string, ...any)) {
 }
 
 // managedPolicies are AWS's that a role may have: each for one service's own work.
-var managedPolicies = regexp.MustCompile(`:iam::aws:policy/service-role/(AmazonRDSEnhancedMonitoringRole|AmazonAPIGatewayPushToCloudWatchLogs)$`)
+var managedPolicies = regexp.MustCompile(`:iam::aws:policy/service-role/(AmazonRDSEnhancedMonitoringRole|AmazonAPIGatewayPushToCloudWatchLogs|AWSBackupServiceRolePolicyFor(S3)?Backup)$`)
 
 func managed(_ *App, r Resource, say func(string, ...any)) {
 	for _, policy := range list(r.Get("ManagedPolicyArns")) {
@@ -162,6 +163,30 @@ func secretsKey(a *App, r Resource, say func(string, ...any)) {
 					say("it decrypts by %s without Secrets Manager", key.Name())
 				}
 			}
+		}
+	}
+}
+
+// copies holds the role that S3 copies a bucket by to using keys for S3, and for the objects of one
+// bucket; and, where it may use any key of a region, to the one with an alias.
+func copies(a *App, r Resource, say func(string, ...any)) {
+	copying := slices.ContainsFunc(a.references(r.Stack, r.Get("Roles")), func(role Resource) bool {
+		return slices.ContainsFunc(a.Resources(bucketType), func(bucket Resource) bool {
+			return a.refers(bucket.Stack, bucket.Get("ReplicationConfiguration", "Role"), role)
+		})
+	})
+	if !copying {
+		return
+	}
+	for _, s := range statements(r.Get("PolicyDocument")) {
+		if !slices.ContainsFunc(s.Actions, func(action string) bool { return strings.HasPrefix(action, "kms:") }) {
+			continue
+		}
+		if at(s.Condition, "StringEquals", "kms:ViaService") == nil || at(s.Condition, "StringLike", "kms:EncryptionContext:aws:s3:arn") == nil {
+			say("%s is not for the objects of a bucket alone", s.Actions)
+		}
+		if strings.Contains(strings.Join(texts(s.Resources), ""), ":key/*") && at(s.Condition, "ForAnyValue:StringEquals", "kms:ResourceAliases") == nil {
+			say("%s is for every key of a region", s.Actions)
 		}
 	}
 }

@@ -24,7 +24,7 @@ const document = "../../docs/security.md"
 
 // environments are the apps in the order of a release.
 func environments(apps map[string]*App) []*App {
-	order := []string{"local", "dev", "staging", "prod"}
+	order := []string{"local", "dev", "staging", "prod", "recovery"}
 	return slices.SortedFunc(maps.Values(apps), func(a, b *App) int {
 		return cmp.Compare(slices.Index(order, a.Environment), slices.Index(order, b.Environment))
 	})

@@ -24,6 +24,7 @@ const (
 	alarmType       = "AWS::CloudWatch::Alarm"
 	groupType       = "AWS::EC2::SecurityGroup"
 	parametersType  = "AWS::RDS::DBParameterGroup"
+	vaultType       = "AWS::Backup::BackupVault"
 	workgroupResult = "WorkGroupConfiguration"
 )
 
@@ -35,6 +36,7 @@ func storeRules() []Rule {
 		{"buckets keep what is overwritten", each(versioned, bucketType)},
 		{"buckets are reached by TLS 1.2 alone", each(overTLS, bucketType)},
 		{"every use of a bucket is logged", each(logged, bucketType)},
+		{"copies of a bucket are complete, encrypted and measured", each(replicated, bucketType)},
 		{"every store has a retention", each(retained, storeTypes()...)},
 		{"what is kept outlives its stack", each(outlives, append(storeTypes(), keyType)...)},
 		{"the database is its own, observed and updated", each(guarded, instanceType)},
@@ -122,6 +124,21 @@ func logged(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
+func replicated(_ *App, r Resource, say func(string, ...any)) {
+	for _, rule := range list(r.Get("ReplicationConfiguration", "Rules")) {
+		for _, enabled := range []any{
+			at(rule, "Status"), at(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), at(rule, "Destination", "Metrics", "Status"),
+		} {
+			if enabled != "Enabled" {
+				say("its copies are off, without the encrypted objects, or not measured")
+			}
+		}
+		if at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID") == nil {
+			say("its copies have no key of ours")
+		}
+	}
+}
+
 func retained(a *App, r Resource, say func(string, ...any)) {
 	least := func(property string, unit string, disposable, kept float64) {
 		want := disposable
@@ -141,6 +158,10 @@ func retained(a *App, r Resource, say func(string, ...any)) {
 		least("BackupRetentionPeriod", "days", 1, 7)
 	case queueType:
 		least("MessageRetentionPeriod", "seconds", 345600, 345600)
+	case vaultType:
+		if a.Kept && number(r.Get("LockConfiguration", "MinRetentionDays")) < 1 {
+			say("whoever gets in deletes what is to bring it back")
+		}
 	case bucketType:
 		if len(list(r.Get("LifecycleConfiguration", "Rules"))) == 0 {
 			say("nothing says how long versions and logs are kept")

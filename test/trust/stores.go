@@ -10,7 +10,7 @@ import (
 // storeTypes are the types that hold data, if only on its way, or name what is said of them.
 func storeTypes() []string {
 	return []string{
-		streamType, deliveryType, bucketType, instanceType, secretType, logGroupType, queueType, topicType, workgroupType,
+		streamType, deliveryType, bucketType, instanceType, secretType, logGroupType, queueType, topicType, workgroupType, vaultType,
 		"AWS::DynamoDB::Table", "AWS::RDS::DBCluster", "AWS::OpenSearchService::Domain", "AWS::EFS::FileSystem", "AWS::ECR::Repository",
 	}
 }
@@ -26,7 +26,7 @@ func notStores() []string {
 		"AWS::EC2::FlowLog", "AWS::EC2::RouteTable", groupType, "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress",
 		"AWS::EC2::Subnet", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint",
 		"AWS::Events::Rule", "AWS::Glue::Database", "AWS::Glue::Table", identityType, "AWS::IAM::ManagedPolicy", roleType, keyType, "AWS::KMS::Alias",
-		mappingType, functionType, "AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream",
+		"AWS::Backup::BackupPlan", "AWS::Backup::BackupSelection", mappingType, functionType, "AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream",
 		"AWS::Logs::MetricFilter", "AWS::RDS::DBParameterGroup", "AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup",
 		policyType, "AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::SecretTargetAttachment",
 		"AWS::Serverless::Application", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
@@ -76,6 +76,8 @@ func keyOf(r Resource) encryption {
 		return encryption{true, at(with, "KMSMasterKeyID")}
 	case instanceType, "AWS::RDS::DBCluster":
 		return encryption{r.Get("StorageEncrypted") == true, r.Get("KmsKeyId")}
+	case vaultType:
+		return named("EncryptionKeyArn")
 	case queueType, topicType:
 		return named("KmsMasterKeyId")
 	case logGroupType:
@@ -165,6 +167,8 @@ func retention(r Resource) string {
 		return fmt.Sprintf("buffer: %g s", number(r.Get("ExtendedS3DestinationConfiguration", "BufferingHints", "IntervalInSeconds")))
 	case instanceType, secretType:
 		return "until deleted"
+	case vaultType:
+		return fmt.Sprintf("as its plans say, %g days at least", number(r.Get("LockConfiguration", "MinRetentionDays")))
 	case bucketType:
 		var parts []string
 		for _, rule := range list(r.Get("LifecycleConfiguration", "Rules")) {
