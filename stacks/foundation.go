@@ -17,7 +17,7 @@ type Foundation struct {
 	Stack    awscdk.Stack
 	Core     *stream.StreamingCore
 	Lake     *delivery.LakeBucket
-	Parquet  *delivery.LakeBucket // nil where the environment has no columns for it
+	Parquet  *delivery.LakeBucket // there also while nothing is delivered to it
 	Database *database.PrivateRds
 }
 
@@ -33,15 +33,12 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 	lake := delivery.NewLakeBucket(stack, "Lake", &delivery.LakeBucketProps{
 		RemovalPolicy: env.removalPolicy(),
 	})
-	var parquet *delivery.LakeBucket
-	if len(env.Delivery.Parquet) > 0 {
-		parquet = delivery.NewLakeBucket(stack, "ParquetLake", &delivery.LakeBucketProps{
-			Key:           lake.Key,
-			AccessLogs:    lake.AccessLogs,
-			RemovalPolicy: env.removalPolicy(),
-		})
-		output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
-	}
+	// In every environment: who takes the delivery away keeps its objects, and costs no bucket.
+	parquet := delivery.NewLakeBucket(stack, "ParquetLake", &delivery.LakeBucketProps{
+		Key:           lake.Key,
+		AccessLogs:    lake.AccessLogs,
+		RemovalPolicy: env.removalPolicy(),
+	})
 	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
 		AvailabilityZones:   env.AvailabilityZones,
 		InstanceType:        awsec2.NewInstanceType(jsii.String(env.Database.InstanceType)),
@@ -57,6 +54,9 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 
 	output(stack, "StreamName", core.Stream.StreamName(), "The Kinesis data stream that carries every event.")
 	output(stack, "LakeBucket", lake.Bucket.BucketName(), "The S3 bucket that the events are delivered to.")
+	output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
 	output(stack, "DatabaseSecretArn", db.Secret().SecretArn(), "The Secrets Manager secret of the database's master user.")
-	return &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
+	foundation := &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
+	foundation.export()
+	return foundation
 }
