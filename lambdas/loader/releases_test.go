@@ -123,7 +123,9 @@ func changes() map[string]struct {
 					t.Columns = append(t.Columns, spec.Column{Name: "version", Type: "bigint", Default: "0", Path: "$.level"})
 					t.Conflict, t.Newer = spec.UpdateIfNewer, "version"
 				})},
-				{tables: readings(func(t *spec.Table) { t.Columns = append(t.Columns, spec.Column{Name: "version", Type: "bigint", Default: "0", Path: "$.level"}) })},
+				{tables: readings(func(t *spec.Table) {
+					t.Columns = append(t.Columns, spec.Column{Name: "version", Type: "bigint", Default: "0", Path: "$.level"})
+				})},
 			}, [2]string{"table readings: column version; " + replace, ""},
 		},
 		"a table is added, then retired": {
@@ -268,7 +270,7 @@ func write(t *testing.T, database spec.Database, count int, all ...release) (log
 }
 
 func TestLoadersOfTwoReleasesWorkWithTheSchemasOfBoth(t *testing.T) {
-	const count = 40
+	const count = 14
 	for name, change := range changes() {
 		t.Run(name, func(t *testing.T) {
 			database, admin := migrated(t)
@@ -382,6 +384,39 @@ func TestBothLoadersWriteWhileTheSchemaChanges(t *testing.T) {
 			}
 			assert.Equal(t, []string{"0"}, postgrestest.Lines(t, admin, "SELECT count(*) FROM quarantine"))
 			assert.Equal(t, postgrestest.Lines(t, admin, "SELECT count(*) FROM events"), postgrestest.Lines(t, admin, "SELECT count(*) FROM readings"))
+		})
+	}
+}
+
+// TestFillWritesWhatRowsWereStoredWithout sends the events again too, which alone does not do it.
+func TestFillWritesWhatRowsWereStoredWithout(t *testing.T) {
+	for _, rule := range []spec.Conflict{spec.Ignore, spec.Update, spec.UpdateIfNewer} {
+		t.Run(string(rule), func(t *testing.T) {
+			declare := func(t *spec.Table) {
+				t.Conflict = rule
+				if rule == spec.UpdateIfNewer {
+					t.Newer = "at"
+				}
+			}
+			before, after := readings(declare), readings(declare)
+			after[0].Columns = append(after[0].Columns, spec.Column{Name: "site", Type: "text", Default: "nowhere"})
+			r := releases{{tables: before}, {tables: after}}
+			database, admin := migrated(t)
+			r.migrate(t, database, 0)
+			write(t, database, 10, r[0])
+			r.migrate(t, database, 1)
+			write(t, database, 10, r[1])
+			const wrong = "SELECT r.event_id FROM readings r JOIN events USING (event_id) WHERE r.site <> payload->>'site'"
+			assert.Equal(t, rule == spec.Update, len(postgrestest.Lines(t, admin, wrong)) == 0, "sending again replaces by the rule %s alone", rule)
+
+			fill, err := loader.Fill(after[0])
+			require.NoError(t, err)
+			execute(t, admin, fill)
+			assert.Empty(t, postgrestest.Lines(t, admin, wrong))
+			assert.Equal(t, []string{"10"}, postgrestest.Lines(t, admin, "SELECT count(*) FROM readings"))
+			again, err := admin.Exec(t.Context(), fill)
+			require.NoError(t, err)
+			assert.Zero(t, again.RowsAffected(), "a second time changes nothing")
 		})
 	}
 }
