@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace-cdk/millrace/lambdas/emf"
 	"github.com/millrace-cdk/millrace/lambdas/loader"
 	"github.com/millrace-cdk/millrace/lambdas/migrator"
 	"github.com/millrace-cdk/millrace/lambdas/postgres/postgrestest"
@@ -386,6 +387,21 @@ func TestBothLoadersWriteWhileTheSchemaChanges(t *testing.T) {
 			assert.Equal(t, postgrestest.Lines(t, admin, "SELECT count(*) FROM events"), postgrestest.Lines(t, admin, "SELECT count(*) FROM readings"))
 		})
 	}
+}
+
+func TestWhatTheDatabaseLacksIsAMetricUntilItIsThere(t *testing.T) {
+	r := releases{{tables: readings(nil)}, {tables: adding(spec.Column{Name: "site", Type: "text", Nullable: true})}}
+	database, _ := migrated(t)
+	r.migrate(t, database, 0)
+	l, _ := connected(t, database, r[1].tables...)
+	var lines bytes.Buffer
+	l.Metrics = &emf.Writer{Output: &lines, Namespace: loader.MetricNamespace}
+	require.Empty(t, handle(t, l, eventsFrom(0, 1)))
+	assert.Contains(t, lines.String(), `"`+loader.MetricSchemaBehind+`":1`)
+	lines.Reset()
+	r.migrate(t, database, 1)
+	require.Empty(t, handle(t, l, eventsFrom(1, 1)))
+	assert.NotContains(t, lines.String(), loader.MetricSchemaBehind)
 }
 
 // TestFillWritesWhatRowsWereStoredWithout sends the events again too, which alone does not do it.
