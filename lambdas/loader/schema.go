@@ -42,7 +42,7 @@ func (p *Postgres) fitTables(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("looking at the tables: %w", err)
 	}
-	p.lookedOn, p.lacks, p.statements, p.inspections = conn, nil, nil, nil
+	p.lookedOn, p.lacks, p.statements, p.inspections = nil, nil, nil, nil
 	for _, t := range p.tables {
 		has, there := found[t.Name]
 		if !there {
@@ -55,6 +55,7 @@ func (p *Postgres) fitTables(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 	}
+	p.lookedOn = conn
 	return nil
 }
 
