@@ -18,7 +18,7 @@ type Foundation struct {
 	Stack    awscdk.Stack
 	Core     *stream.StreamingCore
 	Lake     *delivery.LakeBucket
-	Parquet  *delivery.LakeBucket // nil where the environment has no columns for it
+	Parquet  *delivery.LakeBucket // there also while nothing is delivered to it
 	Database *database.PrivateRds
 	Vault    *recovery.Vault // nil where nothing is backed up by AWS Backup
 }
@@ -36,16 +36,13 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 		RemovalPolicy: env.removalPolicy(),
 		Configure:     env.named(stack, lakeCopies),
 	})
-	var parquet *delivery.LakeBucket
-	if len(env.Delivery.Parquet) > 0 {
-		parquet = delivery.NewLakeBucket(stack, "ParquetLake", &delivery.LakeBucketProps{
-			Key:           lake.Key,
-			AccessLogs:    lake.AccessLogs,
-			RemovalPolicy: env.removalPolicy(),
-			Configure:     env.named(stack, parquetCopies),
-		})
-		output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
-	}
+	// In every environment: who takes the delivery away keeps its objects, and costs no bucket.
+	parquet := delivery.NewLakeBucket(stack, "ParquetLake", &delivery.LakeBucketProps{
+		Key:           lake.Key,
+		AccessLogs:    lake.AccessLogs,
+		RemovalPolicy: env.removalPolicy(),
+		Configure:     env.named(stack, parquetCopies),
+	})
 	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
 		AvailabilityZones:   env.AvailabilityZones,
 		InstanceType:        awsec2.NewInstanceType(jsii.String(env.Database.InstanceType)),
@@ -61,8 +58,10 @@ func NewFoundation(scope constructs.Construct, env Environment) *Foundation {
 
 	output(stack, "StreamName", core.Stream.StreamName(), "The Kinesis data stream that carries every event.")
 	output(stack, "LakeBucket", lake.Bucket.BucketName(), "The S3 bucket that the events are delivered to.")
+	output(stack, "ParquetBucket", parquet.Bucket.BucketName(), "The S3 bucket that the events are delivered to as Parquet.")
 	output(stack, "DatabaseSecretArn", db.Secret().SecretArn(), "The Secrets Manager secret of the database's master user.")
 	foundation := &Foundation{Stack: stack, Core: core, Lake: lake, Parquet: parquet, Database: db}
 	foundation.protect(env)
+	foundation.export()
 	return foundation
 }

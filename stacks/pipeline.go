@@ -55,7 +55,7 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		RemovalPolicy:  env.removalPolicy(),
 	})
 	var parquet *delivery.FirehoseToS3
-	if foundation.Parquet != nil {
+	if len(env.Delivery.Parquet) > 0 {
 		parquet = newParquet(stack, env, foundation)
 	}
 	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{

@@ -21,6 +21,7 @@ const TimeoutPercent = 80
 //   - IteratorAge: batches wait for longer than MaxLag, for 15 minutes on end: the database is in trouble, or too slow.
 //   - Lag: rows come later than MaxLag, for 15 minutes on end.
 //   - Quarantined: a record can never be stored.
+//   - SchemaBehind: the database is of an earlier release than the loader for 15 minutes on end.
 //   - KeptOnFailure: Lambda gave up batches, which are in OnFailure.
 //   - OnFailureRefused: Lambda could not write to OnFailure.
 //   - Dropped: Lambda gave up records, which are not in OnFailure.
@@ -59,6 +60,8 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 			l.MetricLag(nil), most, 3)
 	}
 	add("Quarantined", "has put records into quarantine that can never be stored. Look at the table quarantine: the reason is beside the record.", l.MetricQuarantined(nil), 0, 1)
+	add("SchemaBehind", "finds tables of an earlier release, and stores rows without what these lack. Run the migrator: was the database restored, or the migration not deployed? "+
+		"Its log group says what is lacking. Then fill the rows (docs/change-strategy.md).", l.MetricSchemaBehind(nil), 0, 3)
 	add("KeptOnFailure", "could not load batches, which are kept whole in the bucket for failures, from where millrace replay sends them again. Look first at its log group.",
 		l.MetricKeptOnFailure(nil), 0, 1)
 	add("OnFailureRefused", "has batches that Lambda could not put into the bucket for failures. Look first at the bucket's policy and key.", l.MetricOnFailureRefused(nil), 0, 1)

@@ -42,6 +42,7 @@ func TestTheLoaderWatchesItsFunctionItsLagAndWhatItCouldNotStore(t *testing.T) {
 		"IteratorAge":      {"MetricName": "IteratorAge", "Statistic": "Maximum", "Threshold": 301_000, "EvaluationPeriods": 3},
 		"Lag":              {"MetricName": loader.MetricLag, "Namespace": loader.MetricNamespace, "Statistic": "Maximum", "Threshold": 301_000, "EvaluationPeriods": 3},
 		"Quarantined":      {"MetricName": loader.MetricQuarantined, "Namespace": loader.MetricNamespace, "Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 1},
+		"SchemaBehind":     {"MetricName": loader.MetricSchemaBehind, "Namespace": loader.MetricNamespace, "Statistic": "Maximum", "Threshold": 0, "EvaluationPeriods": 3},
 		"KeptOnFailure":    {"MetricName": "OnFailureDestinationDeliveredEventCount", "Dimensions": byMapping, "Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 1},
 		"OnFailureRefused": {"MetricName": "DestinationDeliveryFailures", "Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 1},
 		"Dropped":          {"MetricName": "DroppedEventCount", "Dimensions": byMapping, "Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 1},
@@ -115,11 +116,12 @@ func TestTheListOfAlarmsIsACopy(t *testing.T) {
 func TestMetricsAreTheLoadersOwnByTheNamesThatItWrites(t *testing.T) {
 	l, _ := loaderOf(load.PostgresLoaderProps{})
 	for name, metric := range map[string]awscloudwatch.Metric{
-		loader.MetricRows:        l.MetricRows(nil),
-		loader.MetricDuplicates:  l.MetricDuplicates(nil),
-		loader.MetricQuarantined: l.MetricQuarantined(nil),
-		loader.MetricLag:         l.MetricLag(nil),
-		loader.MetricBatchTime:   l.MetricBatchTime(nil),
+		loader.MetricRows:         l.MetricRows(nil),
+		loader.MetricDuplicates:   l.MetricDuplicates(nil),
+		loader.MetricQuarantined:  l.MetricQuarantined(nil),
+		loader.MetricSchemaBehind: l.MetricSchemaBehind(nil),
+		loader.MetricLag:          l.MetricLag(nil),
+		loader.MetricBatchTime:    l.MetricBatchTime(nil),
 	} {
 		assert.Equal(t, loader.MetricNamespace, *metric.Namespace())
 		assert.Equal(t, name, *metric.MetricName())

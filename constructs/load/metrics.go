@@ -15,6 +15,7 @@ const (
 	rows              = "Rows"
 	duplicates        = "Duplicates"
 	quarantined       = "Quarantined"
+	schemaBehind      = "SchemaBehind"
 	lag               = "ArrivalToCommit"
 	batchTime         = "BatchTime"
 )
@@ -33,6 +34,12 @@ func (l *PostgresLoader) MetricDuplicates(options *awscloudwatch.MetricOptions) 
 // quarantine table, by default their sum in 5 minutes.
 func (l *PostgresLoader) MetricQuarantined(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return l.own(quarantined, awscloudwatch.Stats_SUM(), options)
+}
+
+// MetricSchemaBehind is how many tables, columns and rights the database lacks of
+// those declared, by default the most in 5 minutes. There is none while it lacks nothing.
+func (l *PostgresLoader) MetricSchemaBehind(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return l.own(schemaBehind, awscloudwatch.Stats_MAXIMUM(), options)
 }
 
 // MetricLag is from the arrival of a batch's first record in the stream to the

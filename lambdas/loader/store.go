@@ -25,11 +25,15 @@ const mergeTries = 3
 
 // Postgres is the [Store] of the tables that the migrator makes.
 type Postgres struct {
-	session     *postgres.Session
-	statements  []string // that fill the declared tables
-	inspections []string // that find what these refuse
-	merges      int      // so many inserts are merges
-	buf         []byte   // of the last COPY, for the next
+	session *postgres.Session
+	tables  []spec.Table // the declared ones that are filled
+	merges  int          // so many inserts are merges
+	buf     []byte       // of the last COPY, for the next
+
+	lookedOn    *pgx.Conn // the connection that the tables were last looked at on
+	lacks       []string  // what the database did not have of them then
+	statements  []string  // that fill the tables as they are there
+	inspections []string  // that find what these refuse
 }
 
 // NewPostgres returns a Store that connects by config when it is first used, and
@@ -40,26 +44,38 @@ func NewPostgres(config postgres.Config, tables []spec.Table) (*Postgres, error)
 	}
 	p := &Postgres{session: postgres.NewSession(config)}
 	for _, t := range tables {
-		if t.Retired {
-			continue
+		if !t.Retired {
+			p.tables = append(p.tables, t)
 		}
-		fill, err := statement(t)
-		if err != nil {
-			return nil, err
-		}
-		inspect, err := inspection(t)
-		if err != nil {
-			return nil, err
-		}
-		p.statements, p.inspections = append(p.statements, fill), append(p.inspections, inspect)
 	}
 	return p, nil
+}
+
+// Lacks is what the database did not have of the declared tables, when rows were
+// last inserted: they went in without it.
+func (p *Postgres) Lacks() []string { return p.lacks }
+
+// fill adds the statements that fill a table.
+func (p *Postgres) fill(t spec.Table) error {
+	fill, err := statement(t)
+	if err != nil {
+		return err
+	}
+	inspect, err := inspection(t)
+	if err != nil {
+		return err
+	}
+	p.statements, p.inspections = append(p.statements, fill), append(p.inspections, inspect)
+	return nil
 }
 
 // Insert stores rows in one transaction. New events go in by COPY, at which
 // Postgres is fastest; as soon as one is there already, by a merge.
 func (p *Postgres) Insert(ctx context.Context, rows iter.Seq[Row]) (inserted int, err error) {
 	err = p.use(ctx, "inserting events", func(conn *pgx.Conn) error {
+		if err := p.fitTables(ctx, conn); err != nil {
+			return err
+		}
 		if p.merges == 0 {
 			inserted, err = p.copy(ctx, conn, rows)
 			// A deadlock is a duplicate too: COPY takes the rows as they come, and
