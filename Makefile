@@ -24,7 +24,7 @@ CDK := node_modules/.bin/cdk
 
 # Packages that synthesize: each links the whole CDK, whose runtime has races of
 # its own. The others are held to the race detector too.
-SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/... ./test/verifyaws/...
+SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/... ./test/guard/... ./test/verifyaws/...
 PLAIN_PACKAGES := ./internal/... ./spec/... ./lambdas/... ./local/... ./cmd/... ./docs/...
 
 .PHONY: help
@@ -60,7 +60,7 @@ down: build/millrace ## stops it and removes its data
 
 ## Templates and functions
 
-.PHONY: synth lambdas snapshots picture requirements
+.PHONY: synth lambdas snapshots picture requirements guard
 synth: setup ## templates of ENV (local, dev, staging, prod, recovery) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
@@ -77,6 +77,12 @@ snapshots: build/millrace ## rewrites the golden templates and the picture; read
 .PHONY: suppressions
 suppressions: setup $(CHECKOV) ## rewrites docs/suppressions.md: what the scanners found and why it stands
 	go test -count=1 -run '^TestScan$$' ./test/scan -update
+guard: build/millrace ## what must not be deployed of the change from BASE (a revision, an assembly's folder) to HEAD (HEAD); exits 1 on findings
+	@$(if $(BASE),,$(error say BASE=… (a git revision, or the folder of a cloud assembly)))build/millrace guard $(BASE) $(HEAD)
+.PHONY: review
+review: build/millrace ## the comment for a pull request from BASE (origin/main) to HEAD, into build/review.md; exits 1 on findings
+	@rm -f build/review.md
+	@build/millrace guard $(or $(BASE),origin/main) $(HEAD) --comment=build/review.md
 picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in

@@ -3,8 +3,6 @@
 package snapshot
 
 import (
-	"encoding/json"
-	"os"
 	"regexp"
 	"testing"
 
@@ -22,13 +20,7 @@ func TestMain(m *testing.M) { cdktest.Main(m) }
 // app returns an app with the feature flags of cdk.json, as the CDK CLI gives them.
 func app(t *testing.T) awscdk.App {
 	t.Helper()
-	text, err := os.ReadFile("../../cdk.json")
-	require.NoError(t, err)
-	var file struct {
-		Context map[string]any `json:"context"`
-	}
-	require.NoError(t, json.Unmarshal(text, &file))
-	return cdktest.NewAppWith(file.Context)
+	return cdktest.NewAppWith(cdktest.Flags(t))
 }
 
 // environment is the named one; local as if the host were the one that most CI machines are.

@@ -171,7 +171,7 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
 	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
-		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit"}
+		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit", "SchemaBehind"}
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {
 		wanted = append(wanted, "FailedConversion.Records")
