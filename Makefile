@@ -69,7 +69,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,stream} ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply -update
 	@$(MAKE) --no-print-directory suppressions
@@ -77,8 +77,9 @@ snapshots: build/millrace ## rewrites the golden templates and the picture; read
 .PHONY: suppressions
 suppressions: setup $(CHECKOV) ## rewrites docs/suppressions.md: what the scanners found and why it stands
 	go test -count=1 -run '^TestScan$$' ./test/scan -update
-picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
+picture: preflight ## draws docs/images/ from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
+	go run ./docs/picture/dashboard -o docs/images/dashboard.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in
 	python3 -m venv .tools/pin && .tools/pin/bin/pip install --quiet -r requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt
