@@ -90,8 +90,10 @@ func TestWhatADeliveryHasMoreIsWatchedToo(t *testing.T) {
 	props.Parquet, props.Backup = &delivery.Parquet{}, &delivery.Backup{}
 	f := delivery.NewFirehoseToS3(stack, "Delivery", props)
 
-	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "Quota", "FailedShare", "FailedRecords", "Key",
-		"FailedConversions", "PartitionQuota", "Partitions", "PartitionKeys", "Backup"}, names(f.Alarms()))
+	assert.Equal(t, []string{
+		"Freshness", "Success", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "Quota", "FailedShare", "FailedRecords", "Key",
+		"FailedConversions", "PartitionQuota", "Partitions", "PartitionKeys", "Backup",
+	}, names(f.Alarms()))
 	template := cdktest.Template(stack)
 	// Partitions may take half as long again.
 	alarm(template, map[string]any{"MetricName": "DeliveryToS3.DataFreshness", "Threshold": 1080})

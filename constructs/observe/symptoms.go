@@ -41,7 +41,9 @@ type Symptoms struct {
 }
 
 // Composite is the alarm of symptom, nil if no critical alarm is of it.
-func (s *Symptoms) Composite(symptom Symptom) awscloudwatch.CompositeAlarm { return s.composites[symptom] }
+func (s *Symptoms) Composite(symptom Symptom) awscloudwatch.CompositeAlarm {
+	return s.composites[symptom]
+}
 
 // Names are the symptoms that have an alarm, in the order of the alphabet.
 func (s *Symptoms) Names() []Symptom { return slices.Sorted(maps.Keys(s.composites)) }
