@@ -69,7 +69,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,recovery,stream} ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,stream} ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	@$(MAKE) --no-print-directory suppressions
@@ -83,8 +83,9 @@ guard: build/millrace ## what must not be deployed of the change from BASE (a re
 review: build/millrace ## the comment for a pull request from BASE (origin/main) to HEAD, into build/review.md; exits 1 on findings
 	@rm -f build/review.md
 	@build/millrace guard $(or $(BASE),origin/main) $(HEAD) --comment=build/review.md
-picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
+picture: preflight ## draws docs/images/ from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
+	go run ./docs/picture/dashboard -o docs/images/dashboard.svg test/snapshot/testdata/prod-*.template.json
 requirements: preflight ## pins requirements.txt from requirements.in
 	python3 -m venv .tools/pin && .tools/pin/bin/pip install --quiet -r requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt

@@ -98,11 +98,12 @@ func TestTheFirewallStandsInProdAndInItsRehearsal(t *testing.T) {
 	}
 }
 
-func TestOnlyTheEmulatorGoesWithoutTheAPIsAlarms(t *testing.T) {
+func TestOnlyTheEmulatorGoesWithoutSomeAlarms(t *testing.T) {
 	for _, name := range EnvironmentNames() {
 		env, err := EnvironmentNamed(name, nothing)
 		require.NoError(t, err)
-		assert.Equal(t, name == "local", env.API.SkipAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipMathAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipSymptoms, name)
 	}
 }
 

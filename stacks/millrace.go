@@ -1,6 +1,6 @@
 // Package stacks composes the constructs into millrace's stacks: one line an
 // arrow. What must never be replaced is in [Foundation]; what every deploy may
-// change is in [Pipeline].
+// change is in [Pipeline]; what the person on call looks at is in [Operations].
 package stacks
 
 import (
@@ -16,6 +16,7 @@ import (
 type Millrace struct {
 	Foundation *Foundation
 	Pipeline   *Pipeline
+	Operations *Operations
 }
 
 // NewMillrace defines env's stacks in scope, an app or a stage. It panics with
@@ -26,11 +27,12 @@ func NewMillrace(scope constructs.Construct, env Environment) *Millrace {
 	}
 	foundation := NewFoundation(scope, env)
 	pipeline := NewPipeline(scope, env, foundation)
+	operations := NewOperations(scope, env, foundation, pipeline)
 	database.RequireUnreachable(scope)
 	if len(env.Omit) > 0 {
 		omit(scope, env.Omit)
 	}
-	return &Millrace{Foundation: foundation, Pipeline: pipeline}
+	return &Millrace{Foundation: foundation, Pipeline: pipeline, Operations: operations}
 }
 
 // newStack defines env's stack of that name. Its account is the one that

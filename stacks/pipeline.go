@@ -40,7 +40,6 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		Waf:           waf,
 		RateLimit:     env.API.RateLimit,
 		BurstLimit:    env.API.BurstLimit,
-		SkipAlarms:    env.API.SkipAlarms,
 		SkipAccount:   env.API.AccountHasLogRole,
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),
@@ -65,6 +64,10 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),
 	})
+	alert(env, foundation.Alerts, api, lake, loader)
+	if parquet != nil {
+		alert(env, foundation.Alerts, parquet)
+	}
 
 	output(stack, "ApiUrl", api.URL(), "Where clients post events.")
 	output(stack, "ApiId", api.RestApi.RestApiId(), "The REST API.")

@@ -41,7 +41,7 @@ type IngestApi struct {
 
 	props      IngestApiProps // with defaults
 	authorizer awsapigateway.IAuthorizer
-	alarms     []awscloudwatch.IAlarm
+	alarms     []awscloudwatch.Alarm
 }
 
 // NewIngestApi defines an IngestApi in scope. Like CDK's own constructors it

@@ -41,19 +41,20 @@ func TestTemplates(t *testing.T) {
 			millrace := stacks.NewMillrace(app, environment(t, name))
 			cdktest.Golden(t, millrace.Foundation.Stack, name+"-foundation")
 			cdktest.Golden(t, millrace.Pipeline.Stack, name+"-pipeline")
+			cdktest.Golden(t, millrace.Operations.Stack, name+"-operations")
 			assert.NoError(t, stacks.CheckReferences(app.Synth(nil)))
 		})
 	}
 }
 
-// each calls check with every environment's two templates.
+// each calls check with every environment's templates.
 func each(t *testing.T, check func(t *testing.T, env stacks.Environment, template assertions.Template)) {
 	t.Helper()
 	for _, name := range stacks.EnvironmentNames() {
 		t.Run(name, func(t *testing.T) {
 			env := environment(t, name)
 			millrace := stacks.NewMillrace(app(t), env)
-			for _, stack := range []awscdk.Stack{millrace.Foundation.Stack, millrace.Pipeline.Stack} {
+			for _, stack := range []awscdk.Stack{millrace.Foundation.Stack, millrace.Pipeline.Stack, millrace.Operations.Stack} {
 				check(t, env, cdktest.Template(stack))
 			}
 		})
@@ -130,6 +131,7 @@ func TestLocalLeavesOutOnlyWhatTheEmulatorDoesNotKnow(t *testing.T) {
 	for _, stack := range [][2]awscdk.Stack{
 		{complete.Foundation.Stack, local.Foundation.Stack},
 		{complete.Pipeline.Stack, local.Pipeline.Stack},
+		{complete.Operations.Stack, local.Operations.Stack},
 	} {
 		kept := resources(cdktest.Template(stack[1]), "")
 		for id, resource := range resources(cdktest.Template(stack[0]), "") {

@@ -140,7 +140,9 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 			say("it admits a service for any account")
 		}
 		own := strings.HasSuffix(strings.Join(texts(at(s.Principal, "AWS")), ""), ":root")
-		if r.Type == keyType && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
+		// CloudWatch publishes to an encrypted topic with the topic's key, on behalf of this account's alarms alone.
+		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey*"})
+		if r.Type == keyType && !publishes && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
 			say("it admits others than the account, or without a condition, to %s", s.Actions)
 		}
 		if (r.Type != keyType || s.Condition != nil) && slices.ContainsFunc(s.Actions, wild) {

@@ -3,6 +3,7 @@ package trust
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,8 @@ func alarmRules() []Rule {
 		{"no alarm compares a sum of minutes with a limit per second", each(perSecond, alarmType)},
 		{"no alarm waits for a metric that hides partial failure", each(partial, alarmType)},
 		{"no two alarms watch the same", duplicates},
+		{"every alarm tells a topic of itself and of its end", each(told, alarmType, compositeType)},
+		{"every alarm that is named is there", each(named, compositeType, dashboardType)},
 		{"every part of the line has its alarms", each(watched, streamType, deliveryType, instanceType, functionType, mappingType, stageType)},
 	}
 }
@@ -58,7 +61,7 @@ func dimensionSets(namespace string) []map[string]string {
 }
 
 func dimensions(a *App, r Resource, say func(string, ...any)) {
-	if len(metrics(r)) == 0 {
+	if len(metrics(r)) == 0 && !insights(a, r) {
 		say("it looks at no metric")
 	}
 	for _, m := range metrics(r) {
@@ -82,6 +85,41 @@ func dimensions(a *App, r Resource, say func(string, ...any)) {
 		}) {
 			said, _ := json.Marshal(got)
 			say("%s %s is not published by %s", m.namespace, m.name, said)
+		}
+	}
+}
+
+// insights says whether the alarm looks at a Metrics Insights query about a resource of the app.
+func insights(a *App, r Resource) bool {
+	return slices.ContainsFunc(list(r.Get("Metrics")), func(query any) bool {
+		expression := at(query, "Expression")
+		return strings.HasPrefix(strings.Join(texts(expression), ""), "SELECT ") && len(a.references(r.Stack, expression)) > 0
+	})
+}
+
+// told asks for a topic in both lists, since an alarm without an action is one that nobody hears.
+func told(a *App, r Resource, say func(string, ...any)) {
+	for _, list := range []string{"AlarmActions", "OKActions"} {
+		if !slices.ContainsFunc(a.references(r.Stack, r.Get(list)), func(to Resource) bool { return to.Type == topicType }) {
+			say("its %s tell no topic", list)
+		}
+	}
+	if r.Get("ActionsEnabled") == false {
+		say("its actions are off")
+	}
+}
+
+// alarmNamed is an alarm's name in its ARN.
+var alarmNamed = regexp.MustCompile(`:alarm:([\w-]+)`)
+
+// named asks that a composite alarm or a dashboard names alarms that are there: they are
+// named by text, which no reference holds.
+func named(a *App, r Resource, say func(string, ...any)) {
+	for _, text := range texts(r.Body["Properties"]) {
+		for _, match := range alarmNamed.FindAllStringSubmatch(text, -1) {
+			if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool { return alarm.Get("AlarmName") == match[1] }) {
+				say("there is no alarm %s", match[1])
+			}
 		}
 	}
 }
@@ -126,6 +164,10 @@ func perSecond(_ *App, r Resource, say func(string, ...any)) {
 		expressions.WriteString(text(at(m, "Expression")))
 	}
 	limits := slices.ContainsFunc(metrics(r), func(m metric) bool { return strings.Contains(m.name, "PerSecondLimit") })
+	// A sum over a sum of the same time is a share.
+	if of := metrics(r); len(of) > 1 && !slices.ContainsFunc(of, func(m metric) bool { return m.stat != "Sum" || m.period != of[0].period }) {
+		return
+	}
 	for _, m := range metrics(r) {
 		divides := strings.Contains(expressions.String(), "PERIOD(") || strings.Contains(expressions.String(), fmt.Sprintf("/%g", m.period))
 		constant := expressions.Len() == 0 && number(r.Get("Threshold")) > 0
@@ -179,10 +221,10 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DynamicPartitioningConfiguration") != nil {
 		wanted = append(wanted, "PartitionCountExceeded")
 	}
-	if r.Type == stageType && a.Emulated { // the emulator rejects a template with an alarm on metric math
-		return
-	}
 	for _, name := range wanted {
+		if name == "Count" && a.Emulated { // the emulator rejects a template with an alarm on metric math
+			continue
+		}
 		if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool {
 			return slices.ContainsFunc(metrics(alarm), func(m metric) bool {
 				return m.name == name && a.refers(alarm.Stack, m.dimensions, r)

@@ -57,6 +57,15 @@ func defects() []defect {
 		{"an alarm has no dimensions, so that it never has data", deaf, func(p prod) {
 			delete(p.properties(alarmType, "CoreIteratorAge"), "Dimensions")
 		}},
+		{"an alarm has no action, so that nobody hears of it", "every alarm tells a topic of itself and of its end", func(p prod) {
+			delete(p.properties(alarmType, "CoreIteratorAge"), "AlarmActions")
+		}},
+		{"an alarm's action is what it watches", "every alarm tells a topic of itself and of its end", func(p prod) {
+			p.properties(alarmType, "CoreIteratorAge")["AlarmActions"] = []any{map[string]any{"Fn::GetAtt": []any{p.Resources(streamType)[0].ID, "Arn"}}}
+		}},
+		{"an alarm is renamed, and the page that waits for it is not", "every alarm that is named is there", func(p prod) {
+			p.properties(alarmType, "CoreIteratorAge")["AlarmName"] = "Lag"
+		}},
 		{"retry attempts and parallelization factor of an event source mapping are swapped", "event source mappings keep what fails, retry to an end, and fit the function", func(p prod) {
 			m := p.properties(mappingType, "")
 			m["MaximumRetryAttempts"], m["ParallelizationFactor"] = m["ParallelizationFactor"], m["MaximumRetryAttempts"]

@@ -237,7 +237,4 @@ func TestWhatTheDocumentSaysDoesNotHoldDoesNot(t *testing.T) {
 	for _, function := range app.Resources(functionType) {
 		assert.Nil(t, function.Get("TracingConfig"), "%s is traced now", function.Name())
 	}
-	for _, alarm := range app.Resources(alarmType) {
-		assert.Nil(t, alarm.Get("AlarmActions"), "%s tells somebody now", alarm.Name())
-	}
 }

@@ -133,6 +133,8 @@ func flips() []flip {
 		{"ServiceTimeout", nil, []any{gone{}}},
 		{"PolicyDocument", of("AWS::EC2::VPCEndpoint"), []any{gone{}}},
 		// Alarms.
+		{"AlarmActions", nil, []any{gone{}, []any{}}},
+		{"OKActions", nil, []any{gone{}}},
 		{"Dimensions", of(alarmType), []any{gone{}, []any{}, []any{map[string]any{"Name": "StreamName", "Value": arn("x")}}}},
 	}
 }

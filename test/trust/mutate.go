@@ -25,7 +25,7 @@ func (m Mutation) String() string {
 func removals() []string {
 	return []string{
 		policyType, "AWS::EC2::FlowLog", "AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::LoggingConfiguration",
-		"AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", parametersType, alarmType,
+		"AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", parametersType, alarmType, "AWS::SNS::TopicPolicy",
 	}
 }
 
