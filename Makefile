@@ -61,7 +61,7 @@ down: build/millrace ## stops it and removes its data
 ## Templates and functions
 
 .PHONY: synth lambdas snapshots picture requirements
-synth: setup ## templates of ENV (local, dev, staging, prod) to cdk.out/; needs no AWS account
+synth: setup ## templates of ENV (local, dev, staging, prod; or pipeline) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	@for name in $(LAMBDAS); do \

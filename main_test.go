@@ -77,6 +77,6 @@ func TestTheApp(t *testing.T) {
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
 		assert.Equal(t, 1, exit.ExitCode())
-		assert.Equal(t, "millrace: env must be one of local, dev, staging, prod, got \"production\": say -c env=dev\n", output)
+		assert.Equal(t, "millrace: env must be one of local, dev, staging, prod or pipeline, got \"production\": say -c env=dev\n", output)
 	})
 }
