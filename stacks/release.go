@@ -117,8 +117,7 @@ func (r Release) stage(stack awscdk.Stack, env Environment) release.Stage {
 		Check: &release.Check{
 			RoleName: role,
 			Assumes:  []string{assumes},
-			Env:      map[string]string{"AWS_REGION": env.Region},
-			Commands: []string{"chmod +x millrace", "./millrace --root=. check --env=" + env.Name + " --role=" + assumes},
+			Commands: []string{"chmod +x millrace", "./millrace --root=. check --env=" + env.Name + " --region=" + env.Region + " --role=" + assumes},
 		},
 	}
 }

@@ -23,6 +23,7 @@ type CLI struct {
 	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
 	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more (docs/replay.md)."`
+	Check     checkCmd     `cmd:"" help:"Post a few events to a deployed environment, look for them where they come to rest, and remove them (docs/release.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

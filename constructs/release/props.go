@@ -23,6 +23,8 @@ const (
 	// DefaultCLIVersion is the CDK CLI that mutates the pipeline and shows what will change. The newest
 	// is not it: a major version later, the CLI refuses the assemblies of the CDK that this is built on.
 	DefaultCLIVersion = "2.1148.1"
+	// DefaultAssetsCLIVersion is the npm package cdk-assets, which publishes the functions' code.
+	DefaultAssetsCLIVersion = "4.7.3"
 	// DefaultLogRetention is how long the logs of every build are kept.
 	DefaultLogRetention  = awslogs.RetentionDays_THREE_MONTHS
 	DefaultRemovalPolicy = awscdk.RemovalPolicy_RETAIN
@@ -62,6 +64,10 @@ type PipelineProps struct {
 	//
 	// Default: [DefaultCLIVersion].
 	CLIVersion string
+	// AssetsCLIVersion is the version of the npm package cdk-assets.
+	//
+	// Default: [DefaultAssetsCLIVersion].
+	AssetsCLIVersion string
 	// Key encrypts the artifacts and the notifications. It must let the accounts of all stages decrypt,
 	// and SNS and CodeStar Notifications use it: to a key of this app that is added.
 	//
@@ -195,6 +201,7 @@ func (p *PipelineProps) withDefaults() *PipelineProps {
 	q.Branch = cmp.Or(q.Branch, DefaultBranch)
 	q.Synth.Output = cmp.Or(q.Synth.Output, DefaultOutput)
 	q.CLIVersion = cmp.Or(q.CLIVersion, DefaultCLIVersion)
+	q.AssetsCLIVersion = cmp.Or(q.AssetsCLIVersion, DefaultAssetsCLIVersion)
 	q.LogRetention = cmp.Or(q.LogRetention, DefaultLogRetention)
 	q.RemovalPolicy = cmp.Or(q.RemovalPolicy, DefaultRemovalPolicy)
 	q.Paths, q.IgnorePaths, q.Stages = slices.Clone(q.Paths), slices.Clone(q.IgnorePaths), slices.Clone(q.Stages)

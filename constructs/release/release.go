@@ -64,9 +64,10 @@ func NewPipeline(scope constructs.Construct, id string, props *PipelineProps) *P
 // be neither filtered by path nor told how executions meet.
 func (r *Pipeline) engine(p *PipelineProps, synth pipelines.CodeBuildStep) pipelines.CodePipeline {
 	return pipelines.NewCodePipeline(r, jsii.String("Cdk"), &pipelines.CodePipelineProps{
-		CodePipeline: r.Pipeline,
-		Synth:        synth,
-		CliVersion:   &p.CLIVersion,
+		CodePipeline:        r.Pipeline,
+		Synth:               synth,
+		CliVersion:          &p.CLIVersion,
+		CdkAssetsCliVersion: &p.AssetsCLIVersion,
 		// One project publishes all assets, each once to each account: fifty projects for fifty
 		// functions would each wait for a machine.
 		PublishAssetsInParallel: jsii.Bool(false),
