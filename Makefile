@@ -69,7 +69,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,release,stream} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply -update
 	@$(MAKE) --no-print-directory suppressions

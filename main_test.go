@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/stacks"
 )
 
 // build compiles the app.
@@ -44,7 +46,11 @@ func run(t *testing.T, app, env, out string, variables ...string) (string, error
 func TestTheApp(t *testing.T) {
 	app := build(t)
 
+	templates := map[string]string{stacks.ReleaseName: "Millrace-Release.template.json"}
 	for _, env := range []string{"dev", "staging", "prod"} {
+		templates[env] = "Millrace-" + env + "-Pipeline.template.json"
+	}
+	for env, template := range templates {
 		t.Run("synthesizes "+env+" the same with credentials and without", func(t *testing.T) {
 			t.Parallel() // in a process of its own: constructs of one process share a pipe
 			without, with := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "out")
@@ -57,7 +63,7 @@ func TestTheApp(t *testing.T) {
 
 			difference, err := exec.Command("diff", "-r", without, with).CombinedOutput()
 			assert.NoError(t, err, "%s", difference)
-			assert.FileExists(t, filepath.Join(with, "Millrace-"+env+"-Pipeline.template.json"))
+			assert.FileExists(t, filepath.Join(with, template))
 		})
 	}
 
