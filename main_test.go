@@ -32,6 +32,9 @@ func run(t *testing.T, app, env, out string, variables ...string) (string, error
 	}
 	require.NoError(t, json.Unmarshal(text, &file))
 	file.Context["env"] = env
+	if env == stacks.ReleaseName { // its functions are the environments', which are built already
+		file.Context["aws:cdk:bundling-stacks"] = []string{}
+	}
 	context, err := json.Marshal(file.Context)
 	require.NoError(t, err)
 

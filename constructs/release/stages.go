@@ -53,7 +53,6 @@ func (r *Pipeline) changes(p *PipelineProps, engine pipelines.CodePipeline, stag
 			"LIST":      r.Artifacts.S3UrlForObject(jsii.String(changesPrefix)),
 		},
 		Commands: jsii.Strings(
-			"set -eu",
 			fmt.Sprintf("cdk diff --app %s --all --method=template --no-color > changes.txt 2>&1 || { cat changes.txt; exit 1; }", *stage.ArtifactId()),
 			"cat changes.txt",
 			`count() { grep -cE "$1" changes.txt || true; }`,

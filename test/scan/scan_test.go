@@ -60,7 +60,8 @@ func templates(t *testing.T) []template {
 		require.NoError(t, err)
 		app := cdktest.NewAppWith(context(t))
 		env.Omit = nil // what the emulator does not know is none of ours
-		env.CheckedBy = "arn:aws:iam::111122223333:role/Check" // as the release has them
+		// As a release deploys them: with a role that checks.
+		env.CheckedBy = "arn:aws:iam::111122223333:role/Check"
 		stacks.NewMillrace(app, env)
 		all = append(all, read(t, name, *app.Synth(nil).Directory())...)
 	}
