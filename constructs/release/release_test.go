@@ -455,5 +455,5 @@ func TestTheCLIIsTheOneThatTheRepositoryUses(t *testing.T) {
 	require.NoError(t, err)
 	var npm struct{ Dependencies map[string]string }
 	require.NoError(t, json.Unmarshal(text, &npm))
-	assert.Equal(t, npm.Dependencies["aws-cdk"], release.DefaultCLIVersion)
+	assert.Equal(t, release.DefaultCLIVersion, npm.Dependencies["aws-cdk"])
 }

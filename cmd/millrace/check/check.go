@@ -116,7 +116,7 @@ func (r *run) try(name string, look func() error) bool {
 	return step.Problem == ""
 }
 
-func (r *run) id(n int) string { return fmt.Sprintf("%s-%s-%d", Tenant, r.Report.Run, n) }
+func (r *run) id(n int) string { return fmt.Sprintf("%s-%s-%d", Tenant, r.Run, n) }
 
 func (r *run) ids() []string { return []string{r.id(1), r.id(2), r.id(3)} }
 
