@@ -61,7 +61,7 @@ down: build/millrace ## stops it and removes its data
 ## Templates and functions
 
 .PHONY: synth lambdas snapshots picture requirements guard
-synth: setup ## templates of ENV (local, dev, staging, prod, recovery) to cdk.out/; needs no AWS account
+synth: setup ## templates of ENV (local, dev, staging, prod, recovery; or pipeline) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	@for name in $(LAMBDAS); do \
@@ -69,7 +69,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,stream} ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,release,stream} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	@$(MAKE) --no-print-directory suppressions

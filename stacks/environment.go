@@ -22,8 +22,14 @@ type Environment struct {
 	// Name stands in the stacks' names, Millrace-NAME-Foundation and so on:
 	// lower-case letters, digits and hyphens.
 	Name string
+	// Account is the AWS account to deploy to. Default: that of whoever deploys, so that the templates
+	// are the same for all.
+	Account string
 	// Region is the AWS region to deploy to.
 	Region string
+	// CheckedBy is the ARN of a role, of any account, that may check the environment after a deploy:
+	// the release's. It gets an API key of its own, or may sign; it reads the lake. Default: nobody.
+	CheckedBy string
 	// AvailabilityZones are the zones of Region that the database's network
 	// spans, at least two. They are values and no lookup, so that synth gives the
 	// same with credentials and without.
@@ -146,6 +152,8 @@ type Operation struct {
 
 var (
 	environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+	accountID       = regexp.MustCompile(`^\d{12}$`)
+	roleARN         = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
 	regionName      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	instanceType    = regexp.MustCompile(`^[a-z0-9]+\.[a-z0-9]+$`)
 )
@@ -163,6 +171,8 @@ func (e Environment) Validate() error {
 	}
 
 	problem(!environmentName.MatchString(e.Name), "Name must be lower-case letters, digits and hyphens, got %q", e.Name)
+	problem(e.Account != "" && !accountID.MatchString(e.Account), "Account must be the twelve digits of an AWS account, got %q", e.Account)
+	problem(e.CheckedBy != "" && !roleARN.MatchString(e.CheckedBy), "CheckedBy must be the ARN of a role, got %q", e.CheckedBy)
 	problem(!regionName.MatchString(e.Region), "Region must be an AWS region such as eu-west-1, got %q", e.Region)
 	problem(len(e.AvailabilityZones) < 2, "AvailabilityZones must be two or more, got %d: a database's subnet group needs two", len(e.AvailabilityZones))
 	for i, zone := range e.AvailabilityZones {

@@ -22,7 +22,7 @@ func TestEveryNamedEnvironmentIsValid(t *testing.T) {
 
 func TestAnUnknownEnvironmentIsAnErrorThatNamesTheKnownOnes(t *testing.T) {
 	_, err := EnvironmentNamed("production", nothing)
-	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, recovery, got "production": say -c env=dev`)
+	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, recovery or pipeline, got "production": say -c env=dev`)
 }
 
 func TestValidateNamesEveryProblemAtOnce(t *testing.T) {

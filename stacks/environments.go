@@ -42,7 +42,7 @@ func EnvironmentNamed(name string, getenv func(string) string) (Environment, err
 	case "recovery":
 		return secondRegion(), nil
 	}
-	return Environment{}, fmt.Errorf("env must be one of %s, got %q: say -c env=dev", strings.Join(environmentNames, ", "), name)
+	return Environment{}, fmt.Errorf("env must be one of %s or %s, got %q: say -c env=dev", strings.Join(environmentNames, ", "), ReleaseName, name)
 }
 
 // prod is what the others are measured against.
@@ -186,6 +186,31 @@ func local(getenv func(string) string) (Environment, error) {
 		e.Database.CABundle = string(pem)
 	}
 	return e, nil
+}
+
+// Releases is the release of millrace: four accounts, of which none is yours, and a
+// connection that is not there. Put yours in their place.
+func Releases() Release {
+	r := Release{
+		Account:    "111122223333",
+		Region:     "eu-west-1",
+		Repository: "millrace-cdk/millrace",
+		Connection: "arn:aws:codeconnections:eu-west-1:111122223333:connection/00000000-0000-0000-0000-000000000000",
+		Branch:     "main",
+		Approve:    []string{"prod"},
+	}
+	for _, at := range []struct {
+		env     Environment
+		account string
+	}{
+		{dev(), "444455556666"},
+		{staging(), "777788889999"},
+		{prod(), "123456789012"},
+	} {
+		at.env.Account = at.account
+		r.Environments = append(r.Environments, at.env)
+	}
+	return r
 }
 
 // EnvironmentNames lists the names that [EnvironmentNamed] takes.

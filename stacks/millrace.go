@@ -35,11 +35,20 @@ func NewMillrace(scope constructs.Construct, env Environment) *Millrace {
 	return &Millrace{Foundation: foundation, Pipeline: pipeline, Operations: operations}
 }
 
-// newStack defines env's stack of that name. Its account is the one that
-// deploys it, so that the template is the same for all.
+// stackName is the name of env's stack, and of its template in the assembly.
+func (e Environment) stackName(name string) string { return "Millrace-" + e.Name + "-" + name }
+
+// newStack defines env's stack of that name.
 func newStack(scope constructs.Construct, env Environment, name string, protected bool) awscdk.Stack {
-	return awscdk.NewStack(scope, jsii.String("Millrace-"+env.Name+"-"+name), &awscdk.StackProps{
-		Env:                   &awscdk.Environment{Region: jsii.String(env.Region)},
+	at := &awscdk.Environment{Region: jsii.String(env.Region)}
+	if env.Account != "" {
+		at.Account = jsii.String(env.Account)
+	}
+	return awscdk.NewStack(scope, jsii.String(env.stackName(name)), &awscdk.StackProps{
+		Env: at,
+		// Said, since in a stage the stage's name would come first: the release
+		// updates the stacks that were deployed by hand.
+		StackName:             jsii.String(env.stackName(name)),
 		TerminationProtection: jsii.Bool(protected),
 		Tags:                  &map[string]*string{"millrace:environment": jsii.String(env.Name)},
 	})

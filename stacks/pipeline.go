@@ -37,6 +37,7 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		Stream:        source,
 		HealthPath:    HealthPath,
 		Auth:          env.API.Auth,
+		Clients:       env.clients(),
 		Waf:           waf,
 		RateLimit:     env.API.RateLimit,
 		BurstLimit:    env.API.BurstLimit,
@@ -74,6 +75,9 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 	output(stack, "ApiStage", api.RestApi.DeploymentStage().StageName(), "The REST API's stage.")
 	if api.ApiKey != nil {
 		output(stack, "ApiKeyId", api.ApiKey.KeyId(), "The API key's id; its value is read by GetApiKey.")
+	}
+	if env.CheckedBy != "" {
+		newCheck(stack, env, foundation, api)
 	}
 	return &Pipeline{Stack: stack, API: api, Lake: lake, Parquet: parquet, Loader: loader}
 }

@@ -224,20 +224,28 @@ func reach(ctx context.Context, root, env string) (*reached, error) {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	stack := "Millrace-" + env + "-Foundation"
-	output, err := cloudformation.NewFromConfig(loaded).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	outputs, err := stackOutputs(ctx, cloudformation.NewFromConfig(loaded), stack)
 	if err != nil {
-		return nil, fmt.Errorf("describing stack %s: %w", stack, err)
+		return nil, err
 	}
-	r := &reached{aws: loaded, database: os.Getenv("DATABASE_URL")}
-	for _, found := range output.Stacks {
-		for _, o := range found.Outputs {
-			if aws.ToString(o.OutputKey) == "StreamName" {
-				r.stream = aws.ToString(o.OutputValue)
-			}
-		}
-	}
+	r := &reached{aws: loaded, database: os.Getenv("DATABASE_URL"), stream: outputs["StreamName"]}
 	if r.stream == "" {
 		return nil, fmt.Errorf("stack %s has no output StreamName", stack)
 	}
 	return r, nil
+}
+
+// stackOutputs are the stack's outputs, by their keys.
+func stackOutputs(ctx context.Context, client cloudformation.DescribeStacksAPIClient, stack string) (map[string]string, error) {
+	output, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return nil, fmt.Errorf("describing stack %s: %w", stack, err)
+	}
+	outputs := map[string]string{}
+	for _, found := range output.Stacks {
+		for _, o := range found.Outputs {
+			outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+		}
+	}
+	return outputs, nil
 }

@@ -34,7 +34,8 @@ func (r *readerCount) Validate() *[]*string {
 // readers are the names of all that poll the stream, and how often a second they do it at each shard.
 func (c *StreamingCore) readers() (names []string, calls int) {
 	names, calls = append(names, c.props.SharedReaders...), len(c.props.SharedReaders)
-	for _, node := range *c.Node().Root().Node().FindAll(constructs.ConstructOrder_PREORDER) {
+	// Of one app: what stands in another stage is deployed by itself, and refers to nothing here.
+	for _, node := range *awscdk.Stage_Of(c).Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		n := 0
 		switch node := node.(type) {
 		case awslambda.CfnEventSourceMapping:
@@ -70,6 +71,9 @@ func (c *StreamingCore) deliveryCalls(delivery awskinesisfirehose.CfnDeliveryStr
 // isReadBy tells whether arn, as it is in reader's template, is the stream's.
 func (c *StreamingCore) isReadBy(reader constructs.IConstruct, arn any) bool {
 	stack := awscdk.Stack_Of(reader)
+	if *stack.Environment() != *awscdk.Stack_Of(c).Environment() {
+		return false // CDK refuses to say how another account or region would refer to the stream
+	}
 	if !reflect.DeepEqual(arn, stack.Resolve(c.Stream.StreamArn())) {
 		return false
 	}

@@ -78,3 +78,16 @@ func TestReadersOfAnotherStreamWithTheSameLogicalIdAreNotCounted(t *testing.T) {
 	_, warnings := notes(dev)
 	assert.Empty(t, warnings)
 }
+
+func TestAReaderInAnotherAccountOfTheAppReadsItsOwnStream(t *testing.T) {
+	app := cdktest.NewApp()
+	var last awscdk.Stack
+	for _, account := range []string{"111122223333", "444455556666"} {
+		last = awscdk.NewStack(app, jsii.String("In"+account), &awscdk.StackProps{Env: &awscdk.Environment{Account: &account, Region: jsii.String("eu-west-1")}})
+		core := stream.NewStreamingCore(last, "Core", nil)
+		polls(last, "Reader", core.Stream)
+		delivers(last, "Archive", core.Stream, nil)
+	}
+	_, warnings := notes(last)
+	assert.Empty(t, warnings, "two readers each")
+}

@@ -60,9 +60,15 @@ func templates(t *testing.T) []template {
 		require.NoError(t, err)
 		app := cdktest.NewAppWith(context(t))
 		env.Omit = nil // what the emulator does not know is none of ours
+		// As a release deploys them: with a role that checks.
+		env.CheckedBy = "arn:aws:iam::111122223333:role/Check"
 		stacks.NewMillrace(app, env)
 		all = append(all, read(t, name, *app.Synth(nil).Directory())...)
 	}
+	// Its stages are the environments above: they lie in folders of their own, which are not read.
+	app := cdktest.NewAppWith(context(t))
+	stacks.NewRelease(app, stacks.Releases())
+	all = append(all, read(t, stacks.ReleaseName, *app.Synth(nil).Directory())...)
 	mains, err := filepath.Glob("../../examples/*/main.go")
 	require.NoError(t, err)
 	require.NotEmpty(t, mains)
