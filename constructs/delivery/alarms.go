@@ -51,6 +51,7 @@ type watched struct {
 // watch adds the alarms that every destination has.
 func (d *Delivery) watch(w watched) {
 	d.watched = w
+	d.watchRollout()
 	if d.props.SkipAlarms {
 		return
 	}
@@ -157,5 +158,9 @@ func below(metric awscloudwatch.IMetric) *awscloudwatch.AlarmProps {
 func (d *Delivery) alarm(id, what, look string, props *awscloudwatch.AlarmProps) {
 	props.AlarmDescription = jsii.Sprintf("%s: %s. %s", *d.self.Node().Path(), what, look)
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	d.alarms = append(d.alarms, watch.Alarm(d.alarmScope, id, props, d.props.AlarmActions))
+	alarm := watch.Alarm(d.alarmScope, id, props, d.props.AlarmActions)
+	d.alarms = append(d.alarms, alarm)
+	if d.Rollout != nil && id == "Freshness" {
+		d.Rollout.RollBackOn(alarm)
+	}
 }

@@ -30,6 +30,7 @@ type Postgres struct {
 	inspections []string // that find what these refuse
 	merges      int      // so many inserts are merges
 	buf         []byte   // of the last COPY, for the next
+	rehearsal   pgx.Tx   // what a rehearsal rolls back; nil otherwise
 }
 
 // NewPostgres returns a Store that connects by config when it is first used, and
@@ -59,7 +60,7 @@ func NewPostgres(config postgres.Config, tables []spec.Table) (*Postgres, error)
 // Insert stores rows in one transaction. New events go in by COPY, at which
 // Postgres is fastest; as soon as one is there already, by a merge.
 func (p *Postgres) Insert(ctx context.Context, rows iter.Seq[Row]) (inserted int, err error) {
-	err = p.use(ctx, "inserting events", func(conn *pgx.Conn) error {
+	err = p.use(ctx, "inserting events", func(conn connection) error {
 		if p.merges == 0 {
 			inserted, err = p.copy(ctx, conn, rows)
 			// A deadlock is a duplicate too: COPY takes the rows as they come, and
@@ -95,7 +96,7 @@ func is(err error, code string) bool {
 	return errors.As(err, &refused) && refused.Code == code
 }
 
-func (p *Postgres) copy(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row]) (inserted int, err error) {
+func (p *Postgres) copy(ctx context.Context, conn connection, rows iter.Seq[Row]) (inserted int, err error) {
 	err = p.withTables(ctx, conn, rows, func() error {
 		reader := newCopyReader(rows, p.buf)
 		tag, err := conn.PgConn().CopyFrom(ctx, reader, copyEvents)
@@ -107,9 +108,9 @@ func (p *Postgres) copy(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row])
 }
 
 // withTables runs insert and fills the declared tables with rows, in one
-// transaction. Without any, insert's one statement is one.
-func (p *Postgres) withTables(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row], insert func() error) error {
-	if len(p.statements) == 0 {
+// transaction. Without any, insert's one statement is one, except in a rehearsal, whose own it would end.
+func (p *Postgres) withTables(ctx context.Context, conn connection, rows iter.Seq[Row], insert func() error) error {
+	if len(p.statements) == 0 && p.rehearsal == nil {
 		return insert()
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -140,7 +141,7 @@ FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::jsonb[], $5::text[], 
 ORDER BY event_id COLLATE "C", position
 ON CONFLICT (event_id) DO NOTHING`
 
-func (p *Postgres) merge(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row]) (inserted, total int, err error) {
+func (p *Postgres) merge(ctx context.Context, conn connection, rows iter.Seq[Row]) (inserted, total int, err error) {
 	var (
 		ids, streams, shards, sequences []string
 		types                           []*string
@@ -189,13 +190,16 @@ func (p *Postgres) Quarantine(ctx context.Context, rejects []Reject) error {
 		data = append(data, r.Source.Data)
 		arrived = append(arrived, r.Source.ArrivedAt)
 	}
-	return p.use(ctx, "quarantining records", func(conn *pgx.Conn) error {
+	return p.use(ctx, "quarantining records", func(conn connection) error {
 		_, err := conn.Exec(ctx, insertQuarantine, origins, reasons, data, arrived)
 		return err
 	})
 }
 
-func (p *Postgres) use(ctx context.Context, doing string, do func(*pgx.Conn) error) error {
+func (p *Postgres) use(ctx context.Context, doing string, do func(connection) error) error {
+	if p.rehearsal != nil {
+		return p.useRehearsal(ctx, doing, do)
+	}
 	conn, err := p.session.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)

@@ -45,7 +45,7 @@ func dimensionSets(namespace string) []map[string]string {
 	return map[string][]map[string]string{
 		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}},
 		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
-		"AWS/Lambda":   {{"FunctionName": functionType}, {"EventSourceMappingUUID": mappingType}},
+		"AWS/Lambda":   {{"FunctionName": functionType}, {"FunctionName": functionType, "Resource": ""}, {"EventSourceMappingUUID": mappingType}},
 		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
 		"AWS/ApiGateway": {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
@@ -170,7 +170,7 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
-	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
+	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return slices.ContainsFunc(a.invoked(m), r.is) }) {
 		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit"}
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {

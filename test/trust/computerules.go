@@ -107,12 +107,25 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 		if stream.Get("StreamModeDetails", "StreamMode") == "PROVISIONED" {
 			shards = number(stream.Get("ShardCount"))
 		}
-		for _, f := range a.references(r.Stack, r.Get("FunctionName")) {
+		for _, f := range a.invoked(r) {
 			if most := number(f.Get("ReservedConcurrentExecutions")); shards*parallel > most {
 				say("%g shards by %g at once are more than the function's %g", shards, parallel, most)
 			}
 		}
 	}
+}
+
+// invoked are the functions that the mapping invokes, by their alias or without one.
+func (a *App) invoked(mapping Resource) []Resource {
+	var functions []Resource
+	for _, of := range a.references(mapping.Stack, mapping.Get("FunctionName")) {
+		if of.Type == "AWS::Lambda::Alias" {
+			functions = append(functions, a.references(of.Stack, of.Get("FunctionName"))...)
+		} else {
+			functions = append(functions, of)
+		}
+	}
+	return functions
 }
 
 func delivers(_ *App, r Resource, say func(string, ...any)) {
