@@ -23,6 +23,8 @@ type CLI struct {
 	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
 	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more (docs/replay.md)."`
+	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
+	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

@@ -79,12 +79,12 @@ func TestABrokenTransformerIsRefused(t *testing.T) {
 		"that crashes": {func([]byte) *lambda.InvokeOutput {
 			return &lambda.InvokeOutput{FunctionError: new("Unhandled"), Payload: []byte(`{"errorMessage":"exit status 2"}`)}
 		}, "function error Unhandled"},
-		"that is another version": {func([]byte) *lambda.InvokeOutput { return &lambda.InvokeOutput{ExecutedVersion: new("6")} }, "version 6 answered, and not 7"},
-		"that drops":              {each(func(r *events.KinesisFirehoseResponseRecord) { r.Result = "Dropped" }), `sample 1: the result must be Ok, got "Dropped"`},
-		"that delivers poison":    {each(func(r *events.KinesisFirehoseResponseRecord) { r.Result = "Ok" }), `sample 2: the result must be ProcessingFailed, got "Ok"`},
-		"that does not transform": {each(func(r *events.KinesisFirehoseResponseRecord) { r.Data = []byte(`{}`) }), `sample 1: the data must be`},
+		"that is another version":    {func([]byte) *lambda.InvokeOutput { return &lambda.InvokeOutput{ExecutedVersion: new("6")} }, "version 6 answered, and not 7"},
+		"that drops":                 {each(func(r *events.KinesisFirehoseResponseRecord) { r.Result = "Dropped" }), `sample 1: the result must be Ok, got "Dropped"`},
+		"that delivers poison":       {each(func(r *events.KinesisFirehoseResponseRecord) { r.Result = "Ok" }), `sample 2: the result must be ProcessingFailed, got "Ok"`},
+		"that does not transform":    {each(func(r *events.KinesisFirehoseResponseRecord) { r.Data = []byte(`{}`) }), `sample 1: the data must be`},
 		"that forgets the line feed": {each(func(r *events.KinesisFirehoseResponseRecord) { r.Data = bytes.TrimSuffix(r.Data, []byte("\n")) }), `sample 8: the data must be`},
-		"that leaves one out": {ours(t, func(r []events.KinesisFirehoseResponseRecord) []events.KinesisFirehoseResponseRecord { return r[1:] }), "sample 1: it was answered 0 times"},
+		"that leaves one out":        {ours(t, func(r []events.KinesisFirehoseResponseRecord) []events.KinesisFirehoseResponseRecord { return r[1:] }), "sample 1: it was answered 0 times"},
 		"that answers twice": {ours(t, func(r []events.KinesisFirehoseResponseRecord) []events.KinesisFirehoseResponseRecord {
 			return append(r, r[0])
 		}), "sample 1: it was answered 2 times"},

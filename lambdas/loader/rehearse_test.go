@@ -82,5 +82,8 @@ func TestALoaderThatDoesNotKnowARehearsalFindsNoRecordsInIt(t *testing.T) {
 // counting is a store that only counts how often it is asked to store.
 type counting struct{ calls int }
 
-func (c *counting) Insert(context.Context, iter.Seq[loader.Row]) (int, error) { c.calls++; return 0, nil }
-func (c *counting) Quarantine(context.Context, []loader.Reject) error         { c.calls++; return nil }
+func (c *counting) Insert(context.Context, iter.Seq[loader.Row]) (int, error) {
+	c.calls++
+	return 0, nil
+}
+func (c *counting) Quarantine(context.Context, []loader.Reject) error { c.calls++; return nil }

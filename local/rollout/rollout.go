@@ -65,6 +65,17 @@ func Run(ctx context.Context, api API) ([]Outcome, error) {
 	return outcomes, nil
 }
 
+// Refused is an error of every version that was refused; nil if none was.
+func Refused(outcomes []Outcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		if o.Refused != "" {
+			errs = append(errs, fmt.Errorf("version %s of %s is refused, and version %s goes on: %s", o.To, o.Function, o.From, o.Refused))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // deployed is a function's hook after traffic, whose target is the alias.
 type deployed struct {
 	function, alias string
@@ -170,6 +181,7 @@ func Force(ctx context.Context, api API, arn string) (back func(context.Context)
 	if err != nil {
 		return nil, fmt.Errorf("publishing a version of %s: %w", function, err)
 	}
-	back = func(ctx context.Context) error { return Point(ctx, api, function, alias, *was.FunctionVersion) }
+	from := aws.ToString(was.FunctionVersion)
+	back = func(ctx context.Context) error { return Point(ctx, api, function, alias, from) }
 	return back, Point(ctx, api, function, alias, *version.Version)
 }
