@@ -144,7 +144,7 @@ func (o *Options) steps() int {
 	if !o.Linear || o.Percent < 1 {
 		return 1
 	}
-	return (99 + o.Percent) / o.Percent - 1
+	return (99+o.Percent)/o.Percent - 1
 }
 
 // config is what CodeDeploy shifts by.
