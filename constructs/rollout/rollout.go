@@ -105,6 +105,7 @@ func (r *Rollout) deployBy(p *RolloutProps) {
 	role := r.role(p)
 	r.Group = awscodedeploy.NewLambdaDeploymentGroup(r, jsii.String("DeploymentGroup"), &awscodedeploy.LambdaDeploymentGroupProps{
 		Application:              application,
+		DeploymentGroupName:      jsii.String(Alias), // see below; it is the only one of the application
 		Alias:                    r.Alias,
 		DeploymentConfig:         p.Options.config(r),
 		Role:                     role.WithoutPolicyUpdates(nil), // CDK would attach a managed policy: any alias, any alarm, any topic
@@ -114,24 +115,22 @@ func (r *Rollout) deployBy(p *RolloutProps) {
 		},
 	})
 	r.Group.Node().AddDependency(role)
-	// By hand, as CDK's AddPreHook lets the hook answer for the group by its ARN: the alias waits
-	// for the hook, and would wait in a circle for the group, its alarms and what they watch, which waits for the alias.
+	// By hand, and the group by its literal name: CDK's references make the alias wait for the group, that for its alarms,
+	// these for what they watch, and that for the alias.
 	r.Alias.Node().DefaultChild().(awslambda.CfnAlias).CfnOptions().SetUpdatePolicy(&awscdk.CfnUpdatePolicy{
 		CodeDeployLambdaAliasUpdate: &awscdk.CfnCodeDeployLambdaAliasUpdate{
 			ApplicationName:        application.ApplicationName(),
-			DeploymentGroupName:    r.Group.DeploymentGroupName(),
+			DeploymentGroupName:    jsii.String(Alias),
 			BeforeAllowTrafficHook: r.Before.Function.FunctionName(),
 			AfterAllowTrafficHook:  r.After.Function.FunctionName(),
 		},
 	})
 	group := awscdk.Stack_Of(r).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("codedeploy"), Resource: jsii.String("deploymentgroup"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-		ResourceName: jsii.String(*application.ApplicationName() + "/*"), // it has one
+		ResourceName: jsii.String(*application.ApplicationName() + "/" + Alias),
 	})
 	for _, hook := range []*gofunc.GoFunction{r.Before, r.After} {
 		iam.Allow(hook.Role, *group, "codedeploy:PutLifecycleEventHookExecutionStatus")
-		suppress.Rules(suppress.Policy(hook.Role), "The application has one deployment group, whose name would make the hook wait for it, and it waits for the hook",
-			`AwsSolutions-IAM5[/^Resource::.+\/\*$/]`)
 		iam.Allow(role, *hook.Function.FunctionArn(), "lambda:InvokeFunction")
 	}
 	r.watchErrors(p)

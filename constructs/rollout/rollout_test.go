@@ -71,7 +71,7 @@ func hasHooks(template assertions.Template) {
 		"Properties": map[string]any{"Name": "live", "FunctionVersion": map[string]any{"Fn::GetAtt": []any{named("^FunctionCurrentVersion"), "Version"}}},
 		"UpdatePolicy": map[string]any{"CodeDeployLambdaAliasUpdate": map[string]any{
 			"ApplicationName":        map[string]any{"Ref": named("^RolloutApplication")},
-			"DeploymentGroupName":    map[string]any{"Ref": named("^RolloutDeploymentGroup")},
+			"DeploymentGroupName":    "live", // and no reference, which would be a circle
 			"BeforeAllowTrafficHook": map[string]any{"Ref": named("^RolloutBeforeTraffic")},
 			"AfterAllowTrafficHook":  map[string]any{"Ref": named("^RolloutAfterTraffic")},
 		}},
@@ -99,8 +99,11 @@ func TestTheAliasWaitsForTheHooksThatKnowTheNewVersion(t *testing.T) {
 	stack, r := with(nil)
 	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Environment": map[string]any{"Variables": map[string]any{"MILLRACE_SPEC": map[string]any{"Fn::Join": []any{"", []any{
-			`{"kind":"transformer","target":"`, map[string]any{"Ref": named("^FunctionCurrentVersion")},
-			`","version":"`, map[string]any{"Fn::GetAtt": []any{named("^FunctionCurrentVersion"), "Version"}}, `"}`,
+			`{"kind":"transformer","target":"`,
+			map[string]any{"Ref": named("^FunctionCurrentVersion")},
+			`","version":"`,
+			map[string]any{"Fn::GetAtt": []any{named("^FunctionCurrentVersion"), "Version"}},
+			`"}`,
 		}}}}},
 	})
 	all := read(t, stack).Resources

@@ -16,12 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/internal/gozip"
 	"github.com/millrace-cdk/millrace/local/rollout"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // live is a deployed function and the alias that it is invoked by.
@@ -182,6 +184,42 @@ func TestWithoutTheHookABrokenTransformerDoesHarm(t *testing.T) {
 	produce(t, string(body))
 	assert.Equal(t, string(body), string(lake(t, []string{id})[id]), "without our member")
 	l.deploy(t, "")
+}
+
+func TestALoaderIsRehearsedBeforeItGetsTheStreamAndNoRowIsLeft(t *testing.T) {
+	onlyLocal(t)
+	client := lambda.NewFromConfig(awsConfig(t))
+	mappings, err := client.ListEventSourceMappings(t.Context(), &lambda.ListEventSourceMappingsInput{})
+	require.NoError(t, err)
+	require.Len(t, mappings.EventSourceMappings, 1)
+	function, alias := rollout.Split(*mappings.EventSourceMappings[0].FunctionArn)
+	l := live{client, function, alias}
+	was := l.version(t)
+	configured, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	require.NoError(t, err)
+	set := func(text string) {
+		_, err := client.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+			FunctionName: &function, Environment: &lambdatypes.Environment{Variables: map[string]string{spec.Variable: text}},
+		})
+		require.NoError(t, err)
+	}
+	db := database(t)
+
+	set("broken")
+	outcome, status := l.rollsOut(t)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, outcome.Refused, "invoking "+function+":"+outcome.To)
+	assert.Equal(t, was, l.version(t))
+
+	set(configured.Environment.Variables[spec.Variable])
+	outcome, status = l.rollsOut(t)
+	assert.Zero(t, status, outcome.Refused)
+	assert.Equal(t, outcome.To, l.version(t))
+	settled(t, db)
+	var left int
+	require.NoError(t, db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events WHERE stream = 'millrace-hook') +
+		(SELECT count(*) FROM quarantine WHERE origin LIKE 'millrace-hook/%')`).Scan(&left))
+	assert.Zero(t, left)
 }
 
 // rollsBack runs `millrace rollback api` with more arguments, and decodes what it prints.

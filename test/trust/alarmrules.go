@@ -158,6 +158,9 @@ func duplicates(a *App) []Finding {
 	return found
 }
 
+// ofRollout says whether the alarm is of a rollout, which takes the rollout back and tells nobody.
+func ofRollout(alarm Resource) bool { return strings.Contains(alarm.ID, "Rollout") }
+
 // watched asks for the alarms without which a part of the line fails unseen.
 func watched(a *App, r Resource, say func(string, ...any)) {
 	wanted := map[string][]string{
@@ -184,7 +187,7 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 	}
 	for _, name := range wanted {
 		if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool {
-			return slices.ContainsFunc(metrics(alarm), func(m metric) bool {
+			return !ofRollout(alarm) && slices.ContainsFunc(metrics(alarm), func(m metric) bool {
 				return m.name == name && a.refers(alarm.Stack, m.dimensions, r)
 			})
 		}) {

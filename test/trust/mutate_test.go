@@ -63,6 +63,7 @@ func inert() []string {
 		"AWS::ApiGateway::RestApi", "AWS::ApiGateway::UsagePlanKey", "AWS::EC2::RouteTable", "AWS::EC2::SubnetRouteTableAssociation",
 		"AWS::EC2::VPC", "AWS::Glue::Database", "AWS::Glue::Table", "AWS::Athena::NamedQuery", "AWS::CloudWatch::Dashboard", "AWS::Logs::LogStream",
 		"AWS::Logs::MetricFilter", "AWS::RDS::DBSubnetGroup", attachmentType, "AWS::Serverless::Application",
+		"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentConfig", "AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias", "AWS::Lambda::Version",
 	}
 }
 
