@@ -13,7 +13,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 ENV ?= dev
 # The functions run on arm64 in every environment but local.
 GOARCH ?= arm64
-LAMBDAS := transformer loader migrator
+LAMBDAS := transformer loader migrator hook
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
 GOVULNCHECK := .tools/govulncheck-1.9.0
 CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
@@ -69,7 +69,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,release,stream} ./stacks ./test/snapshot -update
+	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,release,rollout,stream} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	@$(MAKE) --no-print-directory suppressions

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // Delivery is what every FirehoseTo… construct has, whatever its destination.
@@ -32,6 +33,7 @@ type Delivery struct {
 	Transformer awslambda.IFunction // nil when skipped
 	LogGroup    awslogs.LogGroup    // errors of delivery and transformation
 	Role        awsiam.Role         // what Firehose assumes
+	Rollout     *rollout.Rollout    // of the transformer; nil unless it is asked for
 
 	self       constructs.Construct // the construct that this is part of
 	props      *DeliveryProps

@@ -87,7 +87,7 @@ func leastPrivilege(_ *App, r Resource, say func(string, ...any)) {
 }
 
 // namesItsSource are the services of which AWS documents that they say for whom they assume a role.
-var namesItsSource = map[string]bool{"vpc-flow-logs.amazonaws.com": true, "monitoring.rds.amazonaws.com": true}
+var namesItsSource = map[string]bool{"vpc-flow-logs.amazonaws.com": true, "monitoring.rds.amazonaws.com": true, "codedeploy.amazonaws.com": true}
 
 func trusted(_ *App, r Resource, say func(string, ...any)) {
 	for _, s := range statements(r.Get("AssumeRolePolicyDocument")) {

@@ -48,7 +48,7 @@ func dimensionSets(namespace string) []map[string]string {
 	return map[string][]map[string]string{
 		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}},
 		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
-		"AWS/Lambda":   {{"FunctionName": functionType}, {"EventSourceMappingUUID": mappingType}},
+		"AWS/Lambda":   {{"FunctionName": functionType}, {"FunctionName": functionType, "Resource": ""}, {"EventSourceMappingUUID": mappingType}},
 		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
 		"AWS/ApiGateway": {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
@@ -99,6 +99,9 @@ func insights(a *App, r Resource) bool {
 
 // told asks for a topic in both lists, since an alarm without an action is one that nobody hears.
 func told(a *App, r Resource, say func(string, ...any)) {
+	if ofRollout(r) { // it tells CodeDeploy, which goes back
+		return
+	}
 	for _, list := range []string{"AlarmActions", "OKActions"} {
 		if !slices.ContainsFunc(a.references(r.Stack, r.Get(list)), func(to Resource) bool { return to.Type == topicType }) {
 			say("its %s tell no topic", list)
@@ -200,6 +203,9 @@ func duplicates(a *App) []Finding {
 	return found
 }
 
+// ofRollout says whether the alarm is of a rollout, which takes the rollout back and tells nobody.
+func ofRollout(alarm Resource) bool { return strings.Contains(alarm.ID, "Rollout") }
+
 // watched asks for the alarms without which a part of the line fails unseen.
 func watched(a *App, r Resource, say func(string, ...any)) {
 	wanted := map[string][]string{
@@ -212,7 +218,7 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
-	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
+	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return slices.ContainsFunc(a.invoked(m), r.is) }) {
 		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit", "SchemaBehind"}
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {
@@ -226,7 +232,7 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 			continue
 		}
 		if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool {
-			return slices.ContainsFunc(metrics(alarm), func(m metric) bool {
+			return !ofRollout(alarm) && slices.ContainsFunc(metrics(alarm), func(m metric) bool {
 				return m.name == name && a.refers(alarm.Stack, m.dimensions, r)
 			})
 		}) {

@@ -64,6 +64,7 @@ func inert() []string {
 		"AWS::EC2::VPC", "AWS::Glue::Database", "AWS::Glue::Table", "AWS::Athena::NamedQuery", "AWS::CloudWatch::Dashboard", "AWS::Logs::LogStream",
 		"AWS::Logs::MetricFilter", "AWS::RDS::DBSubnetGroup", attachmentType, "AWS::Serverless::Application",
 		"AWS::Backup::BackupPlan", "AWS::Backup::BackupSelection", "AWS::KMS::Alias",
+		"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentConfig", "AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias", "AWS::Lambda::Version",
 	}
 }
 

@@ -23,6 +23,7 @@ func notStores() []string {
 		"AWS::ApiGateway::RequestValidator", "AWS::ApiGateway::Resource", "AWS::ApiGateway::RestApi", stageType,
 		"AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey", "AWS::Athena::NamedQuery",
 		alarmType, compositeType, "AWS::CloudWatch::AnomalyDetector", dashboardType,
+		"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentConfig", "AWS::CodeDeploy::DeploymentGroup",
 		"AWS::EC2::FlowLog", "AWS::EC2::RouteTable", groupType, "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress",
 		"AWS::EC2::Subnet", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint",
 		"AWS::Events::Rule", "AWS::Glue::Database", "AWS::Glue::Table", identityType, "AWS::IAM::ManagedPolicy", roleType, keyType, "AWS::KMS::Alias",
