@@ -53,6 +53,19 @@ func TestEveryMutationIsNoticed(t *testing.T) {
 	}
 	t.Logf("mutations: %d of %d noticed, %.1f %%", seen, total, 100*float64(seen)/float64(total))
 	assert.Greater(t, total, 500)
+	for _, kind := range []string{
+		"AWS::Kinesis::Stream StreamEncryption: removed", "AWS::RDS::DBInstance StorageEncrypted: false",
+		"AWS::KinesisFirehose::DeliveryStream DeliveryStreamEncryptionConfigurationInput: removed",
+		"AWS::S3::Bucket PublicAccessBlockConfiguration: removed", "AWS::RDS::DBInstance PubliclyAccessible: true",
+		"AWS::EC2::SecurityGroupIngress CidrIp: 0.0.0.0/0", "AWS::ApiGateway::Method AuthorizationType: NONE",
+		"AWS::Logs::LogGroup RetentionInDays: 0", "AWS::Kinesis::Stream RetentionPeriodHours: 0",
+		"AWS::S3::BucketPolicy s3:TlsVersion: 1", "AWS::ApiGateway::DomainName SecurityPolicy: TLS_1_0", "AWS::RDS::DBProxy RequireTLS: false",
+		"AWS::IAM::Policy Action: *", "AWS::IAM::Policy Resource: *", "AWS::KMS::Key Principal: *",
+		"AWS::IAM::Role Principal: *", "AWS::IAM::Role Condition: removed", "AWS::IAM::Role sts:ExternalId: removed",
+		"AWS::Kinesis::ResourcePolicy Principal: *",
+	} {
+		assert.NotZero(t, kinds[kind][1], "nothing makes this worse: %s", kind)
+	}
 }
 
 // inert are the types that have no property by which a template gets less secure: they

@@ -31,7 +31,7 @@ func Trustees() []Trustee {
 		},
 		{
 			"firehose.amazonaws.com", "sts:ExternalId", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html",
-			"the account's id; Firehose's own guide names neither of the other keys",
+			"the account's id, which Firehose sends to deliver and to read its source",
 		},
 		{
 			"apigateway.amazonaws.com", "", "https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html",
