@@ -232,7 +232,9 @@ func finer(a *App, r Resource, say func(string, ...any)) {
 	watches := func(alarm func(Resource) bool) bool { return slices.ContainsFunc(a.Resources(alarmType), alarm) }
 	switch r.Type {
 	case consumerType:
-		if !watches(func(alarm Resource) bool { return slices.Contains(texts(alarm.Get("Dimensions")), text(r.Get("ConsumerName"))) }) {
+		if !watches(func(alarm Resource) bool {
+			return slices.Contains(texts(alarm.Get("Dimensions")), text(r.Get("ConsumerName")))
+		}) {
 			say("nobody hears that it is behind")
 		}
 	case streamType:
