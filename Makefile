@@ -78,7 +78,7 @@ snapshots: build/millrace ## rewrites the golden templates and the picture; read
 	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
 .PHONY: suppressions
 suppressions: setup $(CHECKOV) ## rewrites docs/suppressions.md: what the scanners found and why it stands
-	go test -count=1 -run '^TestScan$$' ./test/scan -update
+	go test -count=1 -timeout 20m -run '^TestScan$$' ./test/scan -update
 picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 requirements: $(SUPPLY) ## pins what the requirements.in name and all below it, with hashes (UPGRADE=--upgrade: anew)
@@ -113,7 +113,7 @@ lint: setup $(GOLANGCI_LINT) $(ACTIONLINT) $(CHECKOV) ## formatters, vet, linter
 	$(GOLANGCI_LINT) fmt --diff
 	$(GOLANGCI_LINT) run
 	$(ACTIONLINT)
-	go test -count=1 ./test/scan
+	go test -count=1 -timeout 20m ./test/scan
 	@sed -n '/ are accepted,/,$$p' docs/suppressions.md
 	go test -count=1 -v -run '^TestEveryMutationIsNoticed$$' ./test/trust
 cover: setup ## coverage by package, of the tests that synthesize nothing
