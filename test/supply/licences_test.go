@@ -68,7 +68,7 @@ func TestEveryDependencyHasAnAllowedLicence(t *testing.T) {
 		strings.Join(allowed, ", ") + "; of tools, which are run and not given away, also " + strings.Join(allowedTools, ", ") + ".\n\n`make sbom` writes the same as CycloneDX, with versions.\n"
 	for _, group := range groups {
 		fmt.Fprintf(&rows, "\n## %s\n\n| Name | Licence | Used by |\n|---|---|---|\n", group.title)
-		slices.SortFunc(group.dependencies, func(a, b dependency) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(group.dependencies, func(a, b dependency) int { return strings.Compare(a.name+"\x00"+a.licence, b.name+"\x00"+b.licence) })
 		for _, d := range group.dependencies {
 			if one, ok := read[d.name]; ok && d.licence == "" {
 				needed[d.name], d.licence = true, one.licence
