@@ -3,6 +3,7 @@ package trust
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,7 @@ func alarmRules() []Rule {
 		{"no alarm waits for a metric that hides partial failure", each(partial, alarmType)},
 		{"no two alarms watch the same", duplicates},
 		{"every part of the line has its alarms", each(watched, streamType, deliveryType, instanceType, functionType, mappingType, stageType)},
+		{"consumers, shards and partition keys are watched where there are any", each(finer, streamType, consumerType, deliveryType)},
 	}
 }
 
@@ -43,7 +45,7 @@ func metrics(r Resource) []metric {
 // documentation lists them, with the type that the value of each names.
 func dimensionSets(namespace string) []map[string]string {
 	return map[string][]map[string]string{
-		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}},
+		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}, {"StreamName": streamType, "ConsumerName": ""}},
 		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
 		"AWS/Lambda":   {{"FunctionName": functionType}, {"EventSourceMappingUUID": mappingType}},
 		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
@@ -57,8 +59,17 @@ func dimensionSets(namespace string) []map[string]string {
 	}[namespace]
 }
 
+// insights is a query over all shards of one stream, which no dimension of a metric could name.
+var insights = regexp.MustCompile(`^SELECT SUM\(\w+\) FROM SCHEMA\("AWS/Kinesis", StreamName, ShardId\) WHERE StreamName = '\$\{\w+\}' GROUP BY ShardId`)
+
+// queries says whether the alarm looks at a query of Metrics Insights alone, and at one stream.
+func (a *App) queries(r Resource) bool {
+	all := list(r.Get("Metrics"))
+	return len(all) == 1 && insights.MatchString(a.render(r.Stack, at(all[0], "Expression")))
+}
+
 func dimensions(a *App, r Resource, say func(string, ...any)) {
-	if len(metrics(r)) == 0 {
+	if len(metrics(r)) == 0 && !a.queries(r) {
 		say("it looks at no metric")
 	}
 	for _, m := range metrics(r) {
@@ -158,6 +169,17 @@ func duplicates(a *App) []Finding {
 	return found
 }
 
+// delivered are the metrics by which a delivery to the destination is known to come, and in time.
+func delivered(destination string) []string {
+	return map[string][]string{
+		"ExtendedS3DestinationConfiguration":                 {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success"},
+		"AmazonopensearchserviceDestinationConfiguration":    {"DeliveryToAmazonOpenSearchService.DataFreshness", "DeliveryToAmazonOpenSearchService.Success"},
+		"AmazonOpenSearchServerlessDestinationConfiguration": {"DeliveryToAmazonOpenSearchServerless.DataFreshness", "DeliveryToAmazonOpenSearchServerless.Success"},
+		"RedshiftDestinationConfiguration":                   {"DeliveryToS3.DataFreshness", "DeliveryToRedshift.Success"},
+		"IcebergDestinationConfiguration":                    {"DeliveryToIceberg.DataFreshness", "DeliveryToIceberg.FailedRowCount"},
+	}[destination]
+}
+
 // watched asks for the alarms without which a part of the line fails unseen.
 func watched(a *App, r Resource, say func(string, ...any)) {
 	wanted := map[string][]string{
@@ -165,16 +187,28 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 			"GetRecords.IteratorAgeMilliseconds", "PutRecords.FailedRecords",
 			"WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded",
 		},
-		deliveryType: {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success", "ExecuteProcessing.Success", "ThrottledGetRecords", "FailedRecords"},
+		deliveryType: {"ExecuteProcessing.Success", "FailedRecords"},
 		stageType:    {"4XXError", "5XXError", "Latency", "Count"},
 		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
 	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
-		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit"}
+		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit", "SchemaBehind"}
+	}
+	if r.Type == deliveryType {
+		name, _ := destination(r)
+		wanted = append(wanted, delivered(name)...)
+		if r.Get("KinesisStreamSourceConfiguration") == nil {
+			wanted = append(wanted, "ThrottledRecords", "KMSKeyAccessDenied")
+		} else {
+			wanted = append(wanted, "ThrottledGetRecords")
+		}
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {
 		wanted = append(wanted, "FailedConversion.Records")
+	}
+	if r.Type == deliveryType && len(objects(r)) > 1 {
+		wanted = append(wanted, "BackupToS3.Success")
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DynamicPartitioningConfiguration") != nil {
 		wanted = append(wanted, "PartitionCountExceeded")
@@ -189,6 +223,35 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 			})
 		}) {
 			say("nobody hears of its %s", name)
+		}
+	}
+}
+
+// finer asks for the alarms on what a part has if it is told to, and whose metrics no dimension ties to its resource.
+func finer(a *App, r Resource, say func(string, ...any)) {
+	watches := func(alarm func(Resource) bool) bool { return slices.ContainsFunc(a.Resources(alarmType), alarm) }
+	switch r.Type {
+	case consumerType:
+		if !watches(func(alarm Resource) bool {
+			return slices.Contains(texts(alarm.Get("Dimensions")), text(r.Get("ConsumerName")))
+		}) {
+			say("nobody hears that it is behind")
+		}
+	case streamType:
+		for _, name := range texts(r.Get("DesiredShardLevelMetrics")) {
+			if !watches(func(alarm Resource) bool {
+				return a.queries(alarm) && strings.Contains(strings.Join(texts(alarm.Get("Metrics")), ""), "SUM("+name+")")
+			}) {
+				say("%s of a shard is measured, and nobody hears of it", name)
+			}
+		}
+	case deliveryType:
+		_, to := destination(r)
+		asked := slices.Contains(texts(at(to, "ProcessingConfiguration")), "MetadataExtraction") && at(to, "DynamicPartitioningConfiguration") != nil
+		if asked && !watches(func(alarm Resource) bool {
+			return slices.ContainsFunc(metrics(alarm), func(m metric) bool { return strings.HasPrefix(m.name, "FailedPartitionKeys") && filtered(a, m) })
+		}) {
+			say("nobody hears of records without a partition key")
 		}
 	}
 }
