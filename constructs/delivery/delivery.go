@@ -63,6 +63,9 @@ func (d *Delivery) prepare(self constructs.Construct, p *DeliveryProps) {
 	suppress.Rules(d.LogGroup, "CloudWatch Logs encrypts it with a key of its own; Firehose logs errors and no records", "CKV_AWS_158")
 	d.Role = awsiam.NewRole(self, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), nil),
+		// Against the confused deputy: Firehose says the account for which it comes.
+		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#FirehoseExample
+		ExternalIds: &[]*string{awscdk.Stack_Of(self).Account()},
 	})
 	d.allow()
 }

@@ -129,13 +129,20 @@ func (a *App) invoked(mapping Resource) []Resource {
 	return functions
 }
 
-func delivers(_ *App, r Resource, say func(string, ...any)) {
-	destination := r.Get("ExtendedS3DestinationConfiguration")
-	if at(destination, "CloudWatchLoggingOptions", "Enabled") != true {
-		say("its errors are not logged")
+func delivers(a *App, r Resource, say func(string, ...any)) {
+	_, to := destination(r)
+	for _, part := range append(objects(r), to) {
+		if at(part, "CloudWatchLoggingOptions", "Enabled") != true {
+			say("its errors are not logged")
+		}
 	}
-	if text(at(destination, "ErrorOutputPrefix")) == "" {
-		say("what fails lies among what did not")
+	for _, part := range objects(r) {
+		if text(at(part, "ErrorOutputPrefix")) == "" {
+			say("what fails lies among what did not")
+		}
+		if len(a.references(r.Stack, objectKey(part))) == 0 {
+			say("its objects have no key of the app's")
+		}
 	}
 }
 
