@@ -24,6 +24,7 @@ type CLI struct {
 	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
+	Cost      costCmd      `cmd:"" help:"Compute what a month of events costs an environment, by stage, from its templates and from list prices (docs/choosing.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

@@ -84,6 +84,12 @@ func classified(kind string) bool {
 	return ok || slices.Contains(free, kind) || strings.HasPrefix(kind, "Custom::") || kind == "AWS::CloudFormation::CustomResource"
 }
 
+// Billed says whether AWS charges for resources of the type themselves.
+func Billed(kind string) bool {
+	_, ok := billed[kind]
+	return ok
+}
+
 // costs are a row for each type and size; of what is alike only the number matters.
 func (p page) costs() (rows [][]string) {
 	names := map[[2]string][]string{} // by type and size
