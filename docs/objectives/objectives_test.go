@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/internal/cfn"
+	"github.com/millrace-cdk/millrace/test/mdtable"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of docs/disaster-recovery.md")
@@ -22,15 +23,6 @@ const (
 	document  = "../disaster-recovery.md"
 	templates = "../../test/snapshot/testdata"
 )
-
-func table(head string, rows [][]string) string {
-	var text strings.Builder
-	text.WriteString(head + "\n" + strings.Repeat("|---", strings.Count(head, "|")-1) + "|\n")
-	for _, row := range rows {
-		text.WriteString("| " + strings.Join(row, " | ") + " |\n")
-	}
-	return text.String()
-}
 
 // parts are the generated parts of the document.
 func parts(t *testing.T) map[string]string {
@@ -47,26 +39,14 @@ func parts(t *testing.T) map[string]string {
 		ties = append(ties, []string{"`" + tie.Resource + "`", tie.Type, tie.Reason})
 	}
 	return map[string]string{
-		"objectives":  table("| Failure | Lost for good, at most (RPO) | Back after, at most (RTO) | Because |", objectives),
-		"assumptions": table("| Assumption | Value | From |", Assumed().Rows()),
-		"ties":        table("| Resource of prod | Type | It |", ties),
+		"objectives":  mdtable.Table("| Failure | Lost for good, at most (RPO) | Back after, at most (RTO) | Because |", objectives),
+		"assumptions": mdtable.Table("| Assumption | Value | From |", Assumed().Rows()),
+		"ties":        mdtable.Table("| Resource of prod | Type | It |", ties),
 	}
 }
 
 func TestTheDocumentIsWhatTheTemplatesOfProdGive(t *testing.T) {
-	text, err := os.ReadFile(document)
-	require.NoError(t, err)
-	got := string(text)
-	for name, part := range parts(t) {
-		between := regexp.MustCompile(`(?s)<!-- ` + name + ` -->\n.*?<!-- /` + name + ` -->`)
-		require.Len(t, between.FindAllString(got, -1), 1, "%s has one place for %s", document, name)
-		got = between.ReplaceAllLiteralString(got, "<!-- "+name+" -->\n"+part+"<!-- /"+name+" -->")
-	}
-	if *update {
-		require.NoError(t, os.WriteFile(document, []byte(got), 0o644))
-		return
-	}
-	assert.Equal(t, got, string(text), "%s is stale: go test ./docs/objectives -update", document)
+	mdtable.Hold(t, document, parts(t), "go test ./docs/objectives -update", *update)
 }
 
 func TestEachFailureHasItsSectionAndEachSectionItsFailure(t *testing.T) {
