@@ -41,11 +41,13 @@ func TestNoChangeWaitsForABranchThatIsMerged(t *testing.T) {
 
 var namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
 
-func TestEveryTestThatTheChangesNameExists(t *testing.T) {
-	found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", changePage)), -1)
-	require.NotEmpty(t, found)
-	for _, match := range found {
-		assert.Contains(t, read(t, filepath.Join("docs", match[2])), "func "+match[1]+"(t *testing.T)", match[2])
+func TestEveryTestThatThePagesNameExists(t *testing.T) {
+	for _, page := range []string{changePage, "components.md"} {
+		found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", page)), -1)
+		require.NotEmpty(t, found)
+		for _, match := range found {
+			assert.Contains(t, read(t, filepath.Join("docs", match[2])), "func "+match[1]+"(t *testing.T)", match[2])
+		}
 	}
 }
 

@@ -6,11 +6,13 @@ func Rows() []Component {
 		{
 			Name: "ingest.IngestApi",
 			Limits: []Limit{
-				{"maxBatch", "%s events a batch"}, {"maxRequestSize", "%s bytes a request"}, {"DefaultRateLimit", "%s requests/s unless set"},
+				{"maxBatch", "%s events a batch"},
+				{"DefaultWafMaxBodySize", "%s bytes a request, with WAF"},
+				{"DefaultRateLimit", "%s requests/s unless set"},
 				{"DefaultWafRateLimit", "%s requests in five minutes from one address, with WAF"},
 			},
-			Fails: "Above its limits and while Kinesis refuses, clients get 429 or 503 with `Retry-After`, and have their events still: what was not answered with 200 must be sent again. " +
-				"Of a batch some events may be stored: the answer says which. A deployment that fails leaves the old one.",
+			Fails: "Above its limits and while Kinesis refuses, clients get 429 or 503 with `Retry-After`, and have their events still: what was not answered with 202 must be sent again. " +
+				"Of a batch some events may be stored: the answer, 207, says which. A deployment that fails leaves the old one.",
 			InProd: []string{"Ingest"},
 			Tests: [][2]string{
 				{"test/e2e/errors_test.go", "TestEveryErrorOfDocsIngestIsAnsweredSoAndLeavesNothingInTheStream"},
@@ -21,10 +23,13 @@ func Rows() []Component {
 		{
 			Name: "stream.StreamingCore",
 			Limits: []Limit{
-				{"shardBytes", "%s bytes/s into a shard"}, {"shardRecords", "%s records/s into a shard"}, {"shardReads", "%s reads/s of a shard by all who share it"},
-				{"DefaultRetentionHours", "kept %s h unless set"}, {"maxRetentionHours", "%s h at most"},
+				{"shardBytes", "%s bytes/s into a shard"},
+				{"shardRecords", "%s records/s into a shard"},
+				{"shardReads", "%s reads/s of a shard by all who share it"},
+				{"DefaultRetentionHours", "kept %s h unless set"},
+				{"maxRetentionHours", "%s h at most"},
 			},
-			Fails: "A hot shard refuses writes while others are idle; on demand, traffic that doubles within 15 minutes may be refused. A reader that stops loses nothing until the retention ends, and then the oldest first. " +
+			Fails: "A hot shard refuses writes while others are idle; on demand, traffic that more than doubles within 15 minutes may be refused. A reader that stops loses nothing until the retention ends, and then the oldest first. " +
 				"Readers that share a shard slow each other. A key that is disabled stops writers and readers.",
 			InProd: []string{"Core"},
 			Tests: [][2]string{
@@ -50,7 +55,7 @@ func Rows() []Component {
 		{
 			Name:   "delivery.FirehoseToOpenSearch",
 			Limits: []Limit{{"DefaultDocumentBufferSize", "a bulk of %s MiB unless set"}},
-			Fails:  "Documents that the index refuses, and all of them while it is away for longer than the retries, lie in the backup bucket. A document that comes twice is there twice, since Firehose gives each an id of its own.",
+			Fails:  "Documents that the index refuses, and all of them while it is away for longer than the retries, lie in the backup bucket. An event that its client or a replay sends again is another document: Firehose's ids are those of records.",
 			Tests: [][2]string{
 				{"constructs/delivery/opensearch_test.go", "TestEventsBecomeDocumentsOfADomain"},
 				{"constructs/delivery/destinations_test.go", "TestEachDestinationHasItsOwnLimits"},

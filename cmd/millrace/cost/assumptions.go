@@ -12,6 +12,7 @@ const (
 	firehoseUnit   = 5 * kib  // a delivery rounds a record up to it
 	shardBytes     = 1e6      // a second, https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 	shardRecords   = 1000.0
+	shardRead      = 2e6    // a second, by all readers that share
 	onDemandShards = 4.0    // of a new stream, the same page
 	cpuMiB         = 1769.0 // of one vCPU, https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 	flinkGiB       = 50.0   // of running storage that each KPU has
@@ -49,13 +50,13 @@ func Assumed() [][]string {
 		row("What the transformer adds to an event", "assumed, from an identity and a time", "%d bytes", metadataBytes),
 		row("Bytes of JSON in one byte of an object, gzip or Parquet", "assumed: measure yours", "%d", compression),
 		row("Partitions that are active at a time", "assumed: your keys say", "%d", partitions),
-		row("Records of 1 KiB that one vCPU transforms in a second", "[measured on x86](performance.md), not on Lambda", "%g, with the steps that partition %g", transformed, partitioned),
-		row("Events of 0.8 KB that one vCPU loads in a second", "[measured on x86](performance.md), not on Lambda", "%g", loaded),
+		row("Records of 1 KiB that one vCPU transforms in a second", "[measured on x86](performance.md), not on Lambda", "%s, with the steps that partition %s", count(transformed), count(partitioned)),
+		row("Events of 0.8 KB that one vCPU loads in a second", "[measured on x86](performance.md), not on Lambda", "%s", count(loaded)),
 		row("A call of a function, whatever is in it", "assumed", "%g s, and %d bytes of its log", roundTrip, functionLogBytes),
 		row("A data key of Kinesis serves", "[documented](https://docs.aws.amazon.com/streams/latest/dev/what-is-sse.html) as about five minutes; each shard by each reader and writer assumed", "%d s", keyLifetime),
 		row("Requests to KMS that a bucket key leaves", "[documented](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html) as up to 99 % fewer", "%g %%", bucketKeyShare*100),
 		row("Storage of a row", "assumed, indexes included: measure yours", "%g times the event", rowFactor),
-		row("Shards of an on-demand stream", "[documented](https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html) for a new one; more as 1 MB or 1,000 records a second each ask for them", "at least %g", onDemandShards),
+		row("Shards of an on-demand stream", "[documented](https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html) for a new one; more as 1 MB or 1,000 records a second into each and 2 MB out of it ask for them", "at least %g", onDemandShards),
 	}
 }
 

@@ -94,18 +94,18 @@ func Estimate(line Line, load Load, table prices.Table) (Report, error) {
 	}
 	e := &estimate{Load: load, line: line, prices: table}
 	e.ingest()
-	shards := e.stream()
+	n := e.stream()
 	for _, d := range line.Deliveries {
 		e.delivery(d)
 	}
 	for _, l := range line.Loaders {
-		e.loader(l, shards)
+		e.loader(l, n)
 	}
 	e.add("analytics", "Flink applications", "flink.hour", line.KPUs*hours)
 	e.add("analytics", "their running storage", "flink.storage", line.KPUs*flinkGiB)
 	used := e.database()
 	e.backups(used)
-	e.operation(shards)
+	e.operation(n)
 	slices.SortStableFunc(e.costs, func(a, b Cost) int { return slices.Index(Stages(), a.Stage) - slices.Index(Stages(), b.Stage) })
 	return newReport(e), errors.Join(e.errs...)
 }
@@ -127,12 +127,12 @@ func (e *estimate) ingest() {
 	e.add("ingest", "access log", "logs.in", requests*accessLogBytes/gib)
 	e.add("ingest", "access log, kept", "logs.storage", requests*accessLogBytes/gib)
 	if rate := requests / seconds; e.line.RequestsPerSecond > 0 && rate > e.line.RequestsPerSecond {
-		e.note("%.0f requests a second are more than the %g that the API lets in: raise its limit, or send batches", rate, e.line.RequestsPerSecond)
+		e.note("%s requests a second are more than the %s that the API lets in: raise its limit, or send batches", count(rate), count(e.line.RequestsPerSecond))
 	}
 }
 
-// stream is the line's stream and those beside it; it returns the shards that readers share.
-func (e *estimate) stream() (shards float64) {
+// stream is the line's stream and those beside it; it returns the shards that its readers share.
+func (e *estimate) stream() (shared float64) {
 	readers := float64(len(e.line.Loaders))
 	for _, d := range e.line.Deliveries {
 		if !d.Direct {
@@ -149,10 +149,10 @@ func (e *estimate) stream() (shards float64) {
 		}
 		n := e.hours(s, events, readers)
 		if main {
-			shards = n
+			shared = n
 		}
 	}
-	return shards
+	return shared
 }
 
 // hours is one stream with that many events and readers; it returns its shards.
@@ -160,7 +160,7 @@ func (e *estimate) hours(s Stream, events, readers float64) float64 {
 	stored := events * up(e.Bytes, kinesisUnit) / gib
 	read := events * e.Bytes / gib
 	extended, long := max(0, min(s.RetentionHours, 7*24)-24), max(0, s.RetentionHours-7*24)
-	needed := math.Ceil(max(events*e.Bytes/seconds/shardBytes, events/seconds/shardRecords))
+	needed := math.Ceil(shards(events/seconds, e.Bytes, max(0, readers-s.Consumers)))
 	e.add("stream", "kept after a week", "kinesis.longterm", stored*long/hours)
 	if s.Shards == 0 {
 		e.add("stream", "an on-demand stream", "kinesis.ondemand.hour", hours)
@@ -181,6 +181,11 @@ func (e *estimate) hours(s Stream, events, readers float64) float64 {
 		e.note("%g shards are fewer than the %g that the load takes", s.Shards, needed)
 	}
 	return s.Shards
+}
+
+// shards are those that so many events a second fill, written and read.
+func shards(events, bytes, readers float64) float64 {
+	return max(events*bytes/shardBytes, events/shardRecords, readers*events*bytes/shardRead)
 }
 
 func (e *estimate) delivery(d Delivery) {
@@ -249,7 +254,7 @@ func (e *estimate) database() (used float64) {
 			e.add("recovery", "the database's backups, sent there", "data.region", used)
 		}
 		if rows > d.MostGiB {
-			e.note("a month's rows take %.0f GiB and the database has %g at most: it is full after %.1f days, and its cost here is that of a full one", rows, d.MostGiB, d.MostGiB/rows*hours/24)
+			e.note("a month's rows take %s GiB and the database has %s at most: it is full after %.1f days, and its cost here is that of a full one", count(rows), count(d.MostGiB), d.MostGiB/rows*hours/24)
 		}
 	}
 	return used

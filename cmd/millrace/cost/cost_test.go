@@ -69,7 +69,7 @@ func TestKinesisRoundsARecordUpToOneKBAndFirehoseToFive(t *testing.T) {
 	for bytes, want := range map[float64][2]float64{1: {1, 5}, 1024: {1, 5}, 1025: {2, 5}, 5120: {5, 5}, 5121: {6, 10}} {
 		got := quantities(t, estimated(t, line, Load{Events: mib, Bytes: bytes, Batch: 1}))
 		assert.Equal(t, want, [2]float64{got["kinesis.ondemand.in"], got["firehose.in"]}, "%g bytes", bytes)
-		assert.Equal(t, got["firehose.in"], got["firehose.conversion"])
+		assert.InDelta(t, got["firehose.in"], got["firehose.conversion"], 0)
 	}
 }
 
@@ -90,6 +90,14 @@ func TestObjectsAreThoseThatTheBufferGives(t *testing.T) {
 		assert.InEpsilon(t, test.want, got["s3.put"], 1e-9)
 		assert.Equal(t, test.partitioned, got["firehose.objects"] > 0)
 	}
+}
+
+func TestAStreamHasTheShardsThatItsWritersAndItsReadersTake(t *testing.T) {
+	assert.InDelta(t, 10, shards(10_000, 500, 0), 1e-9, "by records")
+	assert.InDelta(t, 20, shards(10_000, 2_000, 1), 1e-9, "by bytes written")
+	assert.InDelta(t, 40, shards(10_000, 2_000, 4), 1e-9, "by bytes read")
+	line := Line{Streams: []Stream{{Name: "a", Shards: 9, RetentionHours: 24}}}
+	assert.Equal(t, []string{"9 shards are fewer than the 10 that the load takes"}, estimated(t, line, PerSecond(10_000, 500, 1)).Notes)
 }
 
 func TestAFunctionIsPaidByItsCallsAndByWhatItsMemoryTakesOfTime(t *testing.T) {
