@@ -25,7 +25,6 @@ const (
 func waiting() map[string]string {
 	return map[string]string{
 		"constructs/rollout": "waits for the branch rollout",
-		"cmd/millrace/guard": "waits for the branch guard",
 		"constructs/release": "waits for the branch release",
 	}
 }

@@ -17,6 +17,7 @@ func (f *Foundation) export() {
 		f.Parquet.Bucket.BucketArn(), f.Parquet.Bucket.BucketName(),
 		db.Instance.InstanceResourceId(), db.DirectHost(), db.DirectPort(),
 		db.Secret().SecretArn(), db.Key.KeyArn(), db.Vpc().VpcId(),
+		f.Alerts.Pages.TopicArn(), f.Alerts.Tickets.TopicArn(),
 	}
 	values = append(values, *db.Vpc().SelectSubnets(db.Subnets()).SubnetIds...)
 	for _, group := range append(*db.Connections().SecurityGroups(), *db.SecretsEndpoint.Connections().SecurityGroups()...) {

@@ -147,6 +147,63 @@ func Rows() []Component {
 			},
 		},
 		{
+			Name:  "observe.Alerts",
+			Fails: "An address that has not confirmed its subscription is told nothing, and nothing says so: confirm it, and look at the topics' subscriptions after each change of people. Its key must let CloudWatch use it, or alarms change their state and tell nobody.",
+			Tests: [][2]string{
+				{"constructs/observe/observe_test.go", "TestEveryWatchedAlarmTellsTicketsOfItselfAndOfItsEnd"},
+				{"constructs/observe/observe_test.go", "TestBothTopicsAreEncryptedAndTakeFromCloudWatchAndOverTLSAlone"},
+			},
+		},
+		{
+			Name:   "observe.Symptoms",
+			Fails:  "An alarm of no symptom pages nobody and opens a ticket. A symptom that explains another keeps it from paging, so that the second is seen on the dashboard alone.",
+			InProd: []string{"Symptoms"},
+			Tests: [][2]string{
+				{"constructs/observe/observe_test.go", "TestASymptomPagesOnceForAllItsCriticalAlarmsAndNoWarning"},
+				{"constructs/observe/observe_test.go", "TestWhatExplainsASymptomKeepsItFromPaging"},
+			},
+		},
+		{
+			Name:  "observe.Dashboard",
+			Fails: "Shows what CloudWatch has, minutes late; the cost on it is an estimate from list prices. Nobody is told by a dashboard.",
+			Tests: [][2]string{
+				{"constructs/observe/dashboard_test.go", "TestADashboardBeginsWithWhatIsRedAndGoesOnByStage"},
+				{"constructs/observe/dashboard_test.go", "TestCostIsOfWhatWasCountedAndOfPricesPerMillionEvents"},
+			},
+		},
+		{
+			Name:  "observe.DeadLetters",
+			Fails: "Messages that nobody takes out are deleted when the queue's retention ends; the alarm on their age comes before that.",
+			Tests: [][2]string{{"constructs/observe/observe_test.go", "TestADeadLetterQueueIsWatchedByItsDepthAndByItsAgeAgainstTheRetention"}},
+		},
+		{
+			Name:  "observe.Releases",
+			Fails: "A pipeline that is stuck at an approval fails nothing, and is no alarm.",
+			Tests: [][2]string{{"constructs/observe/observe_test.go", "TestAPipelineIsWatchedByItsFailedExecutions"}},
+		},
+		{
+			Name:   "rollout.Rollout",
+			Fails:  "A hook that refuses, or an alarm while traffic moves, takes the alias back to the old version, and the deploy fails. What the new version did to its share of the events until then stays done: replay what it put aside.",
+			InProd: []string{"LakeRollout", "ParquetLakeRollout", "LoaderRollout"},
+			Tests: [][2]string{
+				{"constructs/rollout/rollout_test.go", "TestAnErrorOfTheAliasTakesARolloutBack"},
+				{"constructs/rollout/rollout_test.go", "TestTheAliasWaitsForTheHooksThatKnowTheNewVersion"},
+			},
+		},
+		{
+			Name:  "release.Pipeline",
+			Fails: "A stage that fails, its check included, stops the change before the next one; what was deployed stays deployed, and is taken back by hand. A pipeline that cannot change itself any more is deployed by hand once.",
+			Tests: [][2]string{
+				{"constructs/release/release_test.go", "TestAChangeGoesThroughEveryStageInOrder"},
+				{"constructs/release/release_test.go", "TestAPersonSeesWhatWillChangeBeforeTheyAgree"},
+			},
+		},
+		{
+			Name:  "release.CheckRole",
+			Fails: "A check that may not read what it looks for fails, and with it the stage: nothing goes on unchecked.",
+			Tests: [][2]string{{"constructs/release/checkrole_test.go", "TestACheckRoleIsAssumedByOneRoleAndReadsTheOutputsOfItsStacks"}},
+		},
+		{
 			Name:   "gofunc.GoFunction",
 			Limits: []Limit{{"maxMemoryMiB", "%s MiB at most"}, {"maxTimeout", "%s s at most"}, {"maxEnvironmentBytes", "%s bytes of variables"}},
 			Fails:  "A package that does not compile fails the synth, in the compiler's words. What fails at run time is its caller's to repeat.",

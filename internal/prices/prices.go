@@ -1,5 +1,5 @@
 // Package prices is the one table of what AWS charges that this repository computes with: the
-// costs of `millrace cost` and of docs/choosing.md. It holds list prices as read on the day that each row states,
+// costs of `millrace cost`, of docs/choosing.md and of the dashboard. It holds list prices as read on the day that each row states,
 // which anybody may put their own in the place of.
 package prices
 
@@ -145,7 +145,16 @@ func (t Table) Of(name string) (Price, error) {
 			return p, nil
 		}
 	}
-	return Price{}, fmt.Errorf("there is no price %s: give it one by --prices", name)
+	return Price{}, fmt.Errorf("there is no price %s: add it to internal/prices/prices.json, or give one by --prices", name)
+}
+
+// First is what the first unit of a price costs, for names that stand in code: it panics where there is none.
+func (t Table) First(name string) float64 {
+	p, err := t.Of(name)
+	if err != nil {
+		panic(err)
+	}
+	return p.Tiers[0].USD
 }
 
 // All are the prices in the table's order.

@@ -30,11 +30,13 @@ func Hold(t *testing.T, path string, parts map[string]string, command string, up
 	for name, part := range parts {
 		between := regexp.MustCompile(`(?s)<!-- ` + name + ` -->\n.*?<!-- /` + name + ` -->`)
 		require.Len(t, between.FindAllString(got, -1), 1, "%s has one place for %s", path, name)
-		got = between.ReplaceAllLiteralString(got, "<!-- "+name+" -->\n"+part+"<!-- /"+name+" -->")
+		want := "<!-- " + name + " -->\n" + part + "<!-- /" + name + " -->"
+		if !update {
+			assert.Equal(t, want, between.FindString(got), "%s is stale: %s", path, command)
+		}
+		got = between.ReplaceAllLiteralString(got, want)
 	}
 	if update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-		return
 	}
-	assert.Equal(t, got, string(text), "%s is stale: %s", path, command)
 }

@@ -168,9 +168,12 @@ func (e *estimate) hours(s Stream, events, readers float64) float64 {
 		e.add("stream", "data out to readers that share", "kinesis.ondemand.out", read*max(0, readers-s.Consumers))
 		e.add("stream", "data out by enhanced fan-out", "kinesis.ondemand.fanout", read*s.Consumers)
 		e.add("stream", "kept after a day", "kinesis.ondemand.extended", stored*extended/hours)
-		return max(onDemandShards, needed)
+		n := max(onDemandShards, needed)
+		e.add("stream", "metrics of shards", "cloudwatch.metric", s.ShardMetrics*n)
+		return n
 	}
 	e.add("stream", "shards", "kinesis.shard.hour", s.Shards*hours)
+	e.add("stream", "metrics of shards", "cloudwatch.metric", s.ShardMetrics*s.Shards)
 	e.add("stream", "PUT payload units", "kinesis.shard.put", events*up(e.Bytes, putUnit)/putUnit/1e6)
 	if extended > 0 {
 		e.add("stream", "shards that keep after a day", "kinesis.shard.extended", s.Shards*hours)

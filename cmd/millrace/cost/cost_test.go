@@ -292,7 +292,7 @@ func TestWrongLoadsAndPricesThatAreMissingAreErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "bytes must be 1 to 10485760, got 11534336")
 	assert.ErrorContains(t, err, "a batch must have 1 to 500 events, got 501")
 	_, err = Estimate(Line{Databases: []Database{{Class: "db.x1"}}}, gibibyte, prices.Listed())
-	assert.ErrorContains(t, err, "there is no price rds.db.x1: give it one by --prices")
+	assert.ErrorContains(t, err, "there is no price rds.db.x1: add it to")
 }
 
 func TestTheReportOfProdNamesEveryStage(t *testing.T) {

@@ -151,10 +151,10 @@ func pricesTable() string {
 	var rows [][]string
 	for _, p := range prices.Listed().All() {
 		var tiers []string
-		for _, tier := range p.Tiers {
+		for i, tier := range p.Tiers {
 			text := fmt.Sprintf("%g", tier.USD)
 			if tier.First > 0 {
-				text += " for the first " + count(tier.First)
+				text += []string{" for the first ", " for the next "}[min(i, 1)] + count(tier.First)
 			} else if len(p.Tiers) > 1 {
 				text += " for the rest"
 			}

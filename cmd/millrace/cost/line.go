@@ -36,6 +36,7 @@ type Stream struct {
 	Shards         float64 // 0: on-demand
 	RetentionHours float64
 	Consumers      float64 // with enhanced fan-out
+	ShardMetrics   float64 // of each shard
 }
 
 // Delivery is a Firehose stream to S3.
@@ -112,12 +113,12 @@ func (r *reader) read(name string, resource cfn.Object) error {
 	case "AWS::Kinesis::Stream":
 		l.Streams = append(l.Streams, Stream{
 			Name: name, Shards: cfn.Number(cfn.At(p, "ShardCount")), RetentionHours: max(24, cfn.Number(cfn.At(p, "RetentionPeriodHours"))),
-			Consumers: r.consumers(),
+			Consumers: r.consumers(), ShardMetrics: float64(len(cfn.List(cfn.At(p, "DesiredShardLevelMetrics")))),
 		})
 	case "AWS::KinesisFirehose::DeliveryStream":
 		return r.delivery(p)
 	case "AWS::Lambda::EventSourceMapping":
-		f := r.refer(cfn.At(p, "FunctionName"))
+		f := r.function(cfn.At(p, "FunctionName"))
 		l.Loaders = append(l.Loaders, Loader{
 			BatchSize: or(cfn.Number(cfn.At(p, "BatchSize")), 100), WindowSeconds: cfn.Number(cfn.At(p, "MaximumBatchingWindowInSeconds")),
 			Parallel: or(cfn.Number(cfn.At(p, "ParallelizationFactor")), 1), MiB: memory(f), X86: x86(f),
@@ -182,7 +183,7 @@ func (r *reader) delivery(p any) error {
 			value := cfn.At(parameter, "ParameterValue")
 			switch cfn.At(parameter, "ParameterName") {
 			case "LambdaArn":
-				f := r.refer(value)
+				f := r.function(value)
 				d.FunctionMiB, d.FunctionX86 = memory(f), x86(f)
 			case "BufferSizeInMBs":
 				d.FunctionBuffer = cfn.Number(value)
@@ -235,6 +236,15 @@ func (r *reader) consumers() (count float64) {
 
 // refer is the resource that a Ref, a GetAtt or an import names, nil if there is none.
 func (r *reader) refer(value any) cfn.Object { return r.named(target(value)) }
+
+// function is the one that value names, or that the alias is of that it names.
+func (r *reader) function(value any) cfn.Object {
+	named := r.refer(value)
+	if named["Type"] == "AWS::Lambda::Alias" {
+		return r.refer(cfn.At(named, "Properties", "FunctionName"))
+	}
+	return named
+}
 
 // named is the resource with that logical id, of whichever stack.
 func (r *reader) named(logicalID string) cfn.Object {
