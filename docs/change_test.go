@@ -38,14 +38,18 @@ func TestNoChangeWaitsForABranchThatIsMerged(t *testing.T) {
 	}
 }
 
-var namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+var (
+	namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+	aTest     = regexp.MustCompile(`(?m)^func Test\w+\(t \*testing\.T\)`)
+)
 
 func TestEveryTestThatThePagesNameExists(t *testing.T) {
 	for _, page := range []string{changePage, "components.md"} {
 		found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", page)), -1)
 		require.NotEmpty(t, found)
 		for _, match := range found {
-			assert.Contains(t, read(t, filepath.Join("docs", match[2])), "func "+match[1]+"(t *testing.T)", match[2])
+			tests := aTest.FindAllString(read(t, filepath.Join("docs", match[2])), -1)
+			assert.Contains(t, tests, "func "+match[1]+"(t *testing.T)", "%s: %s", page, match[2])
 		}
 	}
 }

@@ -174,12 +174,12 @@ func Rows() []Component {
 		{
 			Name:  "observe.DeadLetters",
 			Fails: "Messages that nobody takes out are deleted when the queue's retention ends; the alarm on their age comes before that.",
-			Tests: [][2]string{{"constructs/observe/observe_test.go", "TestADeadLetterQueueIsWatchedByItsDepthAndByItsAgeAgainstTheRetention"}},
+			Tests: [][2]string{{"constructs/observe/dashboard_test.go", "TestADeadLetterQueueIsWatchedByItsDepthAndByItsAgeAgainstTheRetention"}},
 		},
 		{
 			Name:  "observe.Releases",
 			Fails: "A pipeline that is stuck at an approval fails nothing, and is no alarm.",
-			Tests: [][2]string{{"constructs/observe/observe_test.go", "TestAPipelineIsWatchedByItsFailedExecutions"}},
+			Tests: [][2]string{{"constructs/observe/dashboard_test.go", "TestAPipelineIsWatchedByItsFailedExecutions"}},
 		},
 		{
 			Name:   "rollout.Rollout",
