@@ -22,7 +22,7 @@ func TestEveryNamedEnvironmentIsValid(t *testing.T) {
 
 func TestAnUnknownEnvironmentIsAnErrorThatNamesTheKnownOnes(t *testing.T) {
 	_, err := EnvironmentNamed("production", nothing)
-	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, recovery, got "production": say -c env=dev`)
+	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, recovery or pipeline, got "production": say -c env=dev`)
 }
 
 func TestValidateNamesEveryProblemAtOnce(t *testing.T) {
@@ -98,11 +98,12 @@ func TestTheFirewallStandsInProdAndInItsRehearsal(t *testing.T) {
 	}
 }
 
-func TestOnlyTheEmulatorGoesWithoutTheAPIsAlarms(t *testing.T) {
+func TestOnlyTheEmulatorGoesWithoutSomeAlarms(t *testing.T) {
 	for _, name := range EnvironmentNames() {
 		env, err := EnvironmentNamed(name, nothing)
 		require.NoError(t, err)
-		assert.Equal(t, name == "local", env.API.SkipAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipMathAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipSymptoms, name)
 	}
 }
 

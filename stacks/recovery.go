@@ -168,11 +168,7 @@ func (f *Foundation) copyAway(env Environment) {
 
 // lakes are the buckets that hold what no other place does.
 func (f *Foundation) lakes() []protectedLake {
-	all := []protectedLake{{"Lake", lakeCopies, f.Lake}}
-	if f.Parquet != nil {
-		all = append(all, protectedLake{"ParquetLake", parquetCopies, f.Parquet})
-	}
-	return all
+	return []protectedLake{{"Lake", lakeCopies, f.Lake}, {"ParquetLake", parquetCopies, f.Parquet}}
 }
 
 type protectedLake struct {

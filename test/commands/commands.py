@@ -19,7 +19,7 @@ session = botocore.session.get_session()
 def commands(text):
     """The commands in fenced and in indented code, as lists of words."""
     fenced = False
-    for line in text.splitlines():
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():  # a line goes on after a backslash
         if line.lstrip().startswith("```"):
             fenced = not fenced
         elif fenced or line.startswith("    "):

@@ -44,6 +44,8 @@ func flips() []flip {
 		{"ReplicaKmsKeyID", nil, []any{gone{}}},
 		{"SseKmsEncryptedObjects", nil, []any{gone{}}},
 		{"PerformanceInsightsKMSKeyId", nil, []any{gone{}}},
+		{"DeliveryStreamEncryptionConfigurationInput", nil, []any{gone{}}},
+		{"KeyARN", of(deliveryType), []any{gone{}}},
 		{"SSEAlgorithm", is("aws:kms"), []any{"AES256"}},
 		{"StorageEncrypted", is(true), []any{false, gone{}}},
 		{"EnableKeyRotation", is(true), []any{false, gone{}}},
@@ -71,6 +73,7 @@ func flips() []flip {
 		{"SourceSecurityGroupId", nil, []any{gone{}}},
 		{"SecurityGroupEgress", nil, []any{gone{}}},
 		{"CidrIp", is("127.0.0.1/32"), []any{"0.0.0.0/0"}},
+		{"CidrIp", of("AWS::EC2::SecurityGroupIngress"), []any{"0.0.0.0/0"}},
 		{"DestinationSecurityGroupId", nil, []any{gone{}}},
 		{"FromPort", nil, []any{0.0}},
 		{"AuthorizationType", is("AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS"), []any{"NONE"}},
@@ -78,6 +81,12 @@ func flips() []flip {
 		{"ManagedPolicyArns", of(roleType), []any{[]any{"arn:aws:iam::aws:policy/AdministratorAccess"}}},
 		{"EnableIAMDatabaseAuthentication", is(true), []any{false, gone{}}},
 		{"rds.force_ssl", nil, []any{"0", gone{}}},
+		{"aws:SourceAccount", nil, []any{gone{}}},
+		{"sts:ExternalId", nil, []any{gone{}}},
+		{"aws:SourceVpce", nil, []any{gone{}}},
+		{"SourceArn", of(permissionType), []any{gone{}}},
+		{"Principal", of(permissionType), []any{"*"}},
+		{"Action", of(permissionType), []any{"lambda:*"}},
 		{"aws:SecureTransport", nil, []any{"true", gone{}}},
 		{"s3:TlsVersion", nil, []any{1.0, gone{}}},
 		{"RequireTLS", is(true), []any{false, gone{}}},
@@ -133,6 +142,8 @@ func flips() []flip {
 		{"ServiceTimeout", nil, []any{gone{}}},
 		{"PolicyDocument", of("AWS::EC2::VPCEndpoint"), []any{gone{}}},
 		// Alarms.
+		{"AlarmActions", nil, []any{gone{}, []any{}}},
+		{"OKActions", nil, []any{gone{}}},
 		{"Dimensions", of(alarmType), []any{gone{}, []any{}, []any{map[string]any{"Name": "StreamName", "Value": arn("x")}}}},
 	}
 }

@@ -17,11 +17,16 @@ const (
 	workgroupType   = "AWS::Athena::WorkGroup"
 	functionType    = "AWS::Lambda::Function"
 	mappingType     = "AWS::Lambda::EventSourceMapping"
+	consumerType    = "AWS::Kinesis::StreamConsumer"
 	roleType        = "AWS::IAM::Role"
 	identityType    = "AWS::IAM::Policy"
+	permissionType  = "AWS::Lambda::Permission"
+	apiType         = "AWS::ApiGateway::RestApi"
 	methodType      = "AWS::ApiGateway::Method"
 	stageType       = "AWS::ApiGateway::Stage"
 	alarmType       = "AWS::CloudWatch::Alarm"
+	compositeType   = "AWS::CloudWatch::CompositeAlarm"
+	dashboardType   = "AWS::CloudWatch::Dashboard"
 	groupType       = "AWS::EC2::SecurityGroup"
 	parametersType  = "AWS::RDS::DBParameterGroup"
 	vaultType       = "AWS::Backup::BackupVault"
@@ -35,6 +40,7 @@ func storeRules() []Rule {
 		{"buckets are private", each(private, bucketType)},
 		{"buckets keep what is overwritten", each(versioned, bucketType)},
 		{"buckets are reached by TLS 1.2 alone", each(overTLS, bucketType)},
+		{"topics are published to over TLS alone", each(topicOverTLS, topicType)},
 		{"every use of a bucket is logged", each(logged, bucketType)},
 		{"copies of a bucket are complete, encrypted and measured", each(replicated, bucketType)},
 		{"every store has a retention", each(retained, storeTypes()...)},
@@ -116,6 +122,20 @@ func overTLS(a *App, r Resource, say func(string, ...any)) {
 	if !old {
 		say("no policy denies TLS before 1.2")
 	}
+}
+
+func topicOverTLS(a *App, r Resource, say func(string, ...any)) {
+	for _, policy := range a.Resources("AWS::SNS::TopicPolicy") {
+		if !a.refers(policy.Stack, policy.Get("Topics"), r) {
+			continue
+		}
+		for _, s := range statements(policy.Get("PolicyDocument")) {
+			if !s.Allow && s.Anyone && slices.Contains(s.Actions, "sns:Publish") && at(s.Condition, "Bool", "aws:SecureTransport") == "false" {
+				return
+			}
+		}
+	}
+	say("no policy denies HTTP")
 }
 
 func logged(a *App, r Resource, say func(string, ...any)) {
