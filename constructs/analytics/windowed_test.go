@@ -88,8 +88,7 @@ func TestGoldenOfWindows(t *testing.T) {
 	})
 }
 
-// Lambda does not document what becomes of the state if a part of a batch has failed.
-func TestTheMappingHasWindowsAndTakesABatchWholeOrNotAtAll(t *testing.T) {
+func TestTheMappingHasWindowsBisectsRetriesToAnEndAndKeepsWhatFailed(t *testing.T) {
 	_, stack := windows(nil)
 	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
 		"TumblingWindowInSeconds":        60,
@@ -99,8 +98,8 @@ func TestTheMappingHasWindowsAndTakesABatchWholeOrNotAtAll(t *testing.T) {
 		"MaximumRetryAttempts":           500,
 		"MaximumRecordAgeInSeconds":      43_200,
 		"MetricsConfig":                  map[string]any{"Metrics": []any{"EventCount"}},
-		"FunctionResponseTypes":          assertions.Match_Absent(),
-		"BisectBatchOnFunctionError":     assertions.Match_Absent(),
+		"FunctionResponseTypes":          []any{"ReportBatchItemFailures"},
+		"BisectBatchOnFunctionError":     true,
 		"ParallelizationFactor":          assertions.Match_Absent(),
 		"Enabled":                        assertions.Match_Absent(),
 		"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": map[string]any{

@@ -66,7 +66,7 @@ func TestDeployedAggregatorAddsUpWhatAPlainLoopDoes(t *testing.T) {
 	})
 	d.begins(t, d.connect(t, "measured", func(in *lambda.CreateEventSourceMappingInput) {
 		in.BatchSize, in.TumblingWindowInSeconds = aws.Int32(7), aws.Int32(1)
-		in.DestinationConfig, in.FunctionResponseTypes = nil, nil
+		in.BisectBatchOnFunctionError = aws.Bool(true)
 	}))
 
 	want := map[string]sums{}
