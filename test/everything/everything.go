@@ -18,11 +18,14 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/analytics"
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/load"
 	"github.com/millrace-cdk/millrace/constructs/stream"
+	"github.com/millrace-cdk/millrace/constructs/video"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // kept is what the rules ask of logs where data is kept.
@@ -44,6 +47,11 @@ func New(scope constructs.Construct) awscdk.Stack {
 		MultiAz: true, Proxy: &database.ProxyProps{}, LogRetention: kept, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: core.Stream, Database: db, LogRetention: kept})
+	analytics.NewWindowedAggregate(stack, "Windows", &analytics.WindowedAggregateProps{
+		Source: core.Stream, Key: "$.device.id", Values: []spec.WindowValue{{Name: "level"}}, LogRetention: kept,
+	})
+	cameras := video.NewVideoIngest(stack, "Video", &video.VideoIngestProps{Devices: []string{"porch", "garden"}})
+	cameras.GrantProducer("porch", awsiam.NewRole(stack, jsii.String("Porch"), &awsiam.RoleProps{AssumedBy: awsiam.NewAccountPrincipal(jsii.String("111122223333"))}))
 	return stack
 }
 
