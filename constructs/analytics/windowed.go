@@ -72,9 +72,11 @@ func (w *WindowedAggregate) results(p *WindowedAggregateProps) awskinesis.IStrea
 	if p.Results != nil {
 		return p.Results
 	}
-	return stream.NewStreamingCore(w, "Results", &stream.StreamingCoreProps{
+	core := stream.NewStreamingCore(w, "Results", &stream.StreamingCoreProps{
 		SkipAlarms: p.SkipAlarms, AlarmActions: p.AlarmActions, RemovalPolicy: p.RemovalPolicy,
-	}).Stream
+	})
+	w.alarms = core.Alarms()
+	return core.Stream
 }
 
 func (w *WindowedAggregate) bucket(p *WindowedAggregateProps) awss3.IBucket {

@@ -207,6 +207,11 @@ func TestTheAggregateWatchesItsFunctionAndWhatItCouldNotCount(t *testing.T) {
 	}
 }
 
+func TestTheAlarmsOfANewStreamOfResultsAreAmongThem(t *testing.T) {
+	w, stack := windows(nil)
+	cdktest.Template(stack).ResourceCountIs(jsii.String("AWS::CloudWatch::Alarm"), jsii.Number(len(w.Alarms())))
+}
+
 func TestTheMetricsAreTheAggregatorsOwnByTheNamesThatItWrites(t *testing.T) {
 	w, _ := windows(nil)
 	for name, metric := range map[string]awscloudwatch.Metric{

@@ -31,7 +31,8 @@ func markWindow(id string) watch.Mark {
 	return m
 }
 
-// Alarms lists the alarms of the aggregate, which are none with SkipAlarms, and else:
+// Alarms lists the alarms of the aggregate, which are none with SkipAlarms, and else those of a new
+// stream of results (see [stream.StreamingCore.Alarms]), and:
 //
 //   - Errors: invocations crash, time out or cannot write results for 15 minutes on end.
 //   - Throttles: batches wait for a free invocation for 15 minutes on end.

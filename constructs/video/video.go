@@ -109,10 +109,10 @@ func (v *VideoIngest) GrantViewer(device string, grantee awsiam.IGrantable) awsi
 func (v *VideoIngest) grant(device string, grantee awsiam.IGrantable, keyAction string, actions []string) awsiam.Grant {
 	stream := v.of(device)
 	media := awsiam.Grant_AddToPrincipal(&awsiam.GrantOnPrincipalOptions{
-		Grantee: grantee, Actions: jsii.Strings(actions...), ResourceArns: &[]*string{stream.AttrArn()}, Scope: stream,
+		Grantee: grantee, Actions: jsii.Strings(actions...), ResourceArns: &[]*string{stream.AttrArn()},
 	})
 	return media.Combine(awsiam.Grant_AddToPrincipal(&awsiam.GrantOnPrincipalOptions{
-		Grantee: grantee, Actions: &[]*string{&keyAction}, ResourceArns: &[]*string{v.Key.KeyArn()}, Scope: stream,
+		Grantee: grantee, Actions: &[]*string{&keyAction}, ResourceArns: &[]*string{v.Key.KeyArn()},
 		Conditions: &map[string]*map[string]any{"StringEquals": {
 			"kms:ViaService": fmt.Sprintf("kinesisvideo.%s.amazonaws.com", *awscdk.Stack_Of(v).Region()),
 		}},
