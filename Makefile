@@ -15,7 +15,7 @@ ENV ?= dev
 INSTALL := install --quiet --disable-pip-version-check --require-virtualenv --require-hashes
 # The functions run on arm64 in every environment but local.
 GOARCH ?= arm64
-LAMBDAS := transformer loader migrator hook
+LAMBDAS := transformer loader migrator hook aggregator
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
 GOVULNCHECK := .tools/govulncheck-1.9.0
 CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
@@ -71,7 +71,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,release,rollout,stream} ./stacks ./test/snapshot -update
+	go test ./constructs/{analytics,database,delivery,gofunc,ingest,load,observe,recovery,release,rollout,stream,video} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	go test -count=1 ./docs/components ./cmd/millrace/cost -update

@@ -183,13 +183,22 @@ func (c Column) validate() error {
 // step is one step of a path: .name, ['any name'] or [7].
 var step = regexp.MustCompile(`^(?:\.([A-Za-z_][A-Za-z0-9_]*)|\['([^'\\\x00]+)'\]|\[(\d{1,9})\])`)
 
-// PathSteps returns the names and indexes that Path leads along. Of JSONPath
-// (RFC 9535) it knows the steps that lead to one value.
+// PathSteps returns the names and indexes that Path leads along.
 func (c Column) PathSteps() ([]string, error) {
 	if c.Path == "" {
 		return []string{c.Name}, nil
 	}
-	rest, rooted := strings.CutPrefix(c.Path, "$")
+	steps, err := PathSteps(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("column %s: %w", c.Name, err)
+	}
+	return steps, nil
+}
+
+// PathSteps returns the names and indexes that path leads along. Of JSONPath
+// (RFC 9535) it knows the steps that lead to one value.
+func PathSteps(path string) ([]string, error) {
+	rest, rooted := strings.CutPrefix(path, "$")
 	var steps []string
 	for rooted && rest != "" {
 		found := step.FindStringSubmatch(rest)
@@ -200,7 +209,7 @@ func (c Column) PathSteps() ([]string, error) {
 		rest = rest[len(found[0]):]
 	}
 	if len(steps) == 0 || rest != "" {
-		return nil, fmt.Errorf("column %s: path must be like $.device.id, $.tags[0] or $['odd name'], got %q", c.Name, c.Path)
+		return nil, fmt.Errorf("path must be like $.device.id, $.tags[0] or $['odd name'], got %q", path)
 	}
 	return steps, nil
 }

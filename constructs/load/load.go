@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
+	"github.com/millrace-cdk/millrace/constructs/internal/poll"
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 	"github.com/millrace-cdk/millrace/constructs/rollout"
 	"github.com/millrace-cdk/millrace/constructs/stream"
@@ -90,7 +91,7 @@ func (l *PostgresLoader) function(p *PostgresLoaderProps) awslambda.Function {
 	})
 	accept(loader, "Lambda reads the stream for it and keeps what it gives up in OnFailure; a dead-letter queue is for asynchronous events")
 	p.Database.GrantConnect(loader.Function, spec.LoaderRole)
-	l.grantPolling(loader.Role, p.Source)
+	poll.Grant(loader.Role, p.Source, l.OnFailure)
 	// A new loader must not meet old tables.
 	loader.Function.Node().AddDependency(l.Migration)
 	return loader.Function

@@ -113,19 +113,11 @@ func (l *PostgresLoader) metricQuarantineRate() awscloudwatch.IMetric {
 
 // own is a metric that the loader writes itself.
 func (l *PostgresLoader) own(name string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return metric(namespace, name, map[string]*string{functionDimension: l.Function.FunctionName()}, statistic, options)
+	return watch.Metric(namespace, name, map[string]*string{functionDimension: l.Function.FunctionName()}, statistic, options)
 }
 
 // ofMapping is a metric of the event source mapping.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
 func (l *PostgresLoader) ofMapping(name string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return metric("AWS/Lambda", name, map[string]*string{"EventSourceMappingUUID": l.Mapping.Ref()}, awscloudwatch.Stats_SUM(), options)
-}
-
-func metric(namespace, name string, dimensions map[string]*string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace:     &namespace,
-		MetricName:    &name,
-		DimensionsMap: &dimensions,
-	}).With(watch.Options(statistic, options))
+	return watch.Metric("AWS/Lambda", name, map[string]*string{"EventSourceMappingUUID": l.Mapping.Ref()}, awscloudwatch.Stats_SUM(), options)
 }

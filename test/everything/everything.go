@@ -21,12 +21,15 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/analytics"
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/load"
 	"github.com/millrace-cdk/millrace/constructs/observe"
 	"github.com/millrace-cdk/millrace/constructs/stream"
+	"github.com/millrace-cdk/millrace/constructs/video"
+	"github.com/millrace-cdk/millrace/spec"
 )
 
 // kept is what the rules ask of logs where data is kept.
@@ -49,7 +52,13 @@ func New(scope constructs.Construct) awscdk.Stack {
 		MultiAz: true, Proxy: &database.ProxyProps{}, LogRetention: kept, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: core.Stream, Database: db, LogRetention: kept})
+	windows := analytics.NewWindowedAggregate(stack, "Windows", &analytics.WindowedAggregateProps{
+		Source: core.Stream, Key: "$.device.id", Values: []spec.WindowValue{{Name: "level"}}, LogRetention: kept,
+	})
+	cameras := video.NewVideoIngest(stack, "Video", &video.VideoIngestProps{Devices: []string{"porch", "garden"}})
+	cameras.GrantProducer("porch", awsiam.Role_FromRoleName(stack, jsii.String("Porch"), jsii.String("porch"), nil))
 	around := watched{
+		windows, cameras,
 		observe.NewDeadLetters(stack, "Letters", &observe.DeadLettersProps{
 			Queue: awssqs.Queue_FromQueueArn(stack, jsii.String("Queue"), jsii.String("arn:aws:sqs:eu-west-1:111122223333:letters")),
 		}),

@@ -16,7 +16,7 @@ func alarmRules() []Rule {
 		{"no two alarms watch the same", duplicates},
 		{"every alarm tells a topic of itself and of its end", each(told, alarmType, compositeType)},
 		{"every alarm that is named is there", each(named, compositeType, dashboardType)},
-		{"every part of the line has its alarms", each(watched, streamType, deliveryType, instanceType, functionType, mappingType, stageType)},
+		{"every part of the line has its alarms", each(watched, streamType, videoType, deliveryType, instanceType, functionType, mappingType, stageType)},
 		{"consumers, shards and partition keys are watched where there are any", each(finer, streamType, consumerType, deliveryType)},
 	}
 }
@@ -57,7 +57,9 @@ func dimensionSets(namespace string) []map[string]string {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
 		},
 		"AWS/SQS":              {{"QueueName": queueType}, {"QueueName": ""}}, // "" of what an importer brings
+		"AWS/KinesisVideo":     {{"StreamName": videoType}},
 		"Millrace/Loader":      {{"FunctionName": functionType}},
+		"Millrace/Windows":     {{"FunctionName": functionType}},
 		"Millrace/Transformer": {{"DeliveryStreamName": deliveryType}},
 	}[namespace]
 }
@@ -255,8 +257,19 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
-	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return slices.ContainsFunc(a.invoked(m), r.is) }) {
-		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit", "SchemaBehind"}
+	for _, m := range a.Resources(mappingType) {
+		switch {
+		case r.Type != functionType || !slices.ContainsFunc(a.invoked(m), r.is):
+			continue
+		case windowed(m):
+			wanted = []string{"Unusable", "Spilled", "TerminatedEarly"}
+		default:
+			wanted = []string{"Quarantined", "ArrivalToCommit", "SchemaBehind"}
+		}
+		wanted = append(wanted, "Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures")
+	}
+	if r.Type == videoType {
+		wanted = []string{"PutMedia.ErrorAckCount", "PutMedia.ConnectionErrors"}
 	}
 	if r.Type == deliveryType {
 		name, _ := destination(r)

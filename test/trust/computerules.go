@@ -109,12 +109,18 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 			shards = number(stream.Get("ShardCount"))
 		}
 		for _, f := range a.invoked(r) {
+			if windowed(r) && f.Get("ReservedConcurrentExecutions") == nil {
+				continue // a window has one invocation of a shard at a time, and nothing behind it that more could harm
+			}
 			if most := number(f.Get("ReservedConcurrentExecutions")); shards*parallel > most {
 				say("%g shards by %g at once are more than the function's %g", shards, parallel, most)
 			}
 		}
 	}
 }
+
+// windowed says whether the mapping has tumbling windows.
+func windowed(mapping Resource) bool { return number(mapping.Get("TumblingWindowInSeconds")) > 0 }
 
 // invoked are the functions that the mapping invokes, by their alias or without one.
 func (a *App) invoked(mapping Resource) []Resource {

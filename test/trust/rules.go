@@ -45,6 +45,10 @@ func Exceptions() []Exception {
 			"only Lambda's service writes there, batches that already failed; who reads an object is in CloudTrail where its data events are on",
 		},
 		{
+			"every use of a bucket is logged", "WindowsOnFailure", "its uses are not logged",
+			"the same of batches that could not be aggregated",
+		},
+		{
 			"nothing goes out to the world", "LoaderMigratorSecurityGroup", "it lets out to 0.0.0.0/0 by tcp 443",
 			"a custom resource answers to S3's addresses; the S3 endpoint's policy lets through CloudFormation's bucket alone, and the subnets have no other route",
 		},

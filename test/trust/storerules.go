@@ -30,6 +30,7 @@ const (
 	groupType       = "AWS::EC2::SecurityGroup"
 	parametersType  = "AWS::RDS::DBParameterGroup"
 	vaultType       = "AWS::Backup::BackupVault"
+	videoType       = "AWS::KinesisVideo::Stream"
 	workgroupResult = "WorkGroupConfiguration"
 )
 
@@ -174,6 +175,8 @@ func retained(a *App, r Resource, say func(string, ...any)) {
 		least("RetentionInDays", "days", 1, 90)
 	case streamType:
 		least("RetentionPeriodHours", "hours", 24, 48)
+	case videoType:
+		least("DataRetentionInHours", "hours", 1, 24)
 	case instanceType:
 		least("BackupRetentionPeriod", "days", 1, 7)
 	case queueType:

@@ -11,7 +11,7 @@ import (
 func storeTypes() []string {
 	return []string{
 		streamType, deliveryType, bucketType, instanceType, secretType, logGroupType, queueType, topicType, workgroupType, vaultType,
-		"AWS::DynamoDB::Table", "AWS::RDS::DBCluster", "AWS::OpenSearchService::Domain", "AWS::EFS::FileSystem", "AWS::ECR::Repository",
+		videoType, "AWS::DynamoDB::Table", "AWS::RDS::DBCluster", "AWS::OpenSearchService::Domain", "AWS::EFS::FileSystem", "AWS::ECR::Repository",
 	}
 }
 
@@ -189,6 +189,8 @@ func retention(r Resource) string {
 	switch r.Type {
 	case streamType:
 		return fmt.Sprintf("%g hours", number(r.Get("RetentionPeriodHours")))
+	case videoType:
+		return fmt.Sprintf("%g hours", number(r.Get("DataRetentionInHours")))
 	case logGroupType:
 		return fmt.Sprintf("%g days", number(r.Get("RetentionInDays")))
 	case queueType:

@@ -23,6 +23,15 @@ func Options(statistic *string, options *awscloudwatch.MetricOptions) *awscloudw
 	return &q
 }
 
+// Metric is a metric of a namespace, by default of statistic.
+func Metric(namespace, name string, dimensions map[string]*string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:     &namespace,
+		MetricName:    &name,
+		DimensionsMap: &dimensions,
+	}).With(Options(statistic, options))
+}
+
 // Math is an expression of metrics over periods of five minutes.
 func Math(label, expression string, metrics map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{

@@ -1,0 +1,9 @@
+package analytics_test
+
+import (
+	"testing"
+
+	"github.com/millrace-cdk/millrace/test/cdktest"
+)
+
+func TestMain(m *testing.M) { cdktest.Main(m) }
