@@ -84,6 +84,34 @@ func Rows() []Component {
 			},
 		},
 		{
+			Name: "analytics.WindowedAggregate",
+			Limits: []Limit{
+				{"DefaultWindowSeconds", "windows of %s s unless set"},
+				{"maxWindowSeconds", "%s s at most"},
+				{"DefaultWindowMaxRecordAgeHours", "a batch is tried for %s h"},
+			},
+			Fails: "A batch that fails comes again with the state that it had, and a result that is written again has the same `event_id`. Batches that Lambda gives up are kept whole in a bucket, and are missing in their windows. " +
+				"A record that is no event, or has no usable key, is counted by its reason.",
+			Tests: [][2]string{
+				{"lambdas/aggregator/property_test.go", "TestAnySplitIntoShardsBatchesAndFailuresGivesWhatAPlainComputationGives"},
+				{"lambdas/aggregator/state_test.go", "TestNoStateIsLargerThanItsBound"},
+				{"constructs/analytics/windowed_test.go", "TestTheMappingHasWindowsBisectsRetriesToAnEndAndKeepsWhatFailed"},
+			},
+		},
+		{
+			Name: "video.VideoIngest",
+			Limits: []Limit{
+				{"DefaultRetentionHours", "kept %s h unless set"},
+				{"maxRetentionHours", "%s h at most"},
+				{"DefaultMaxSilenceMinutes", "an alarm after %s minutes without a fragment"},
+			},
+			Fails: "A device that cannot connect keeps what its SDK buffers, and drops the oldest. What the service refuses is an error acknowledgement to the device. Nothing of it was ever run.",
+			Tests: [][2]string{
+				{"constructs/video/video_test.go", "TestADevicesPolicyNamesItsStreamAndNoOther"},
+				{"constructs/video/video_test.go", "TestEachDeviceIsWatchedByItsStream"},
+			},
+		},
+		{
 			Name:   "delivery.LakeBucket",
 			Limits: []Limit{{"DefaultNoncurrentDays", "what was deleted or overwritten comes back for %s days"}, {"AccessLogDays", "access logs are kept %s days"}},
 			Fails:  "An operator's delete hides objects, and versions bring them back until they expire. Without its key nothing can be read; a key waits before it is deleted, and that can be taken back.",
