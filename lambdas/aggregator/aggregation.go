@@ -125,7 +125,7 @@ func (a *aggregation) add(at place, data []byte) error {
 	if err != nil {
 		a.reach(at)
 		a.reject(reasonNoEvent)
-		return nil // counted by its reason: it will never be an event
+		return nil //nolint:nilerr // counted by its reason: it will never be an event
 	}
 	if len(a.types) > 0 && !a.types[e.Type] {
 		return nil

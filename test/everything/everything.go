@@ -56,7 +56,6 @@ func New(scope constructs.Construct) awscdk.Stack {
 		Source: core.Stream, Key: "$.device.id", Values: []spec.WindowValue{{Name: "level"}}, LogRetention: kept,
 	})
 	cameras := video.NewVideoIngest(stack, "Video", &video.VideoIngestProps{Devices: []string{"porch", "garden"}})
-	cameras.GrantProducer("porch", awsiam.Role_FromRoleName(stack, jsii.String("Porch"), jsii.String("porch"), nil))
 	around := watched{
 		windows, cameras,
 		observe.NewDeadLetters(stack, "Letters", &observe.DeadLettersProps{
