@@ -26,6 +26,9 @@ type CLI struct {
 	Guard     guardCmd     `cmd:"" help:"Find what must not be deployed of a change: protected resources replaced or removed, ids, retentions, rights (docs/guard.md)."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
+	Break     breakCmd     `cmd:"" help:"Break the local environment in one of five ways, without saying which; to practise docs/runbook.md."`
+	Diagnose  diagnoseCmd  `cmd:"" help:"Run the first look of an alarm's section in docs/runbook.md. It changes nothing."`
+	Status    statusCmd    `cmd:"" help:"Look at every stage of the deployed line, and at its alarms. Exits 1 if something is red, 2 if it could not look (docs/runbook.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`
@@ -63,7 +66,7 @@ func run(arguments []string) int {
 		return ok
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "\nmillrace: interrupted")
-	case errors.Is(err, errNotCompared):
+	case errors.Is(err, errNotCompared), errors.Is(err, errNotLooked):
 		fmt.Fprintln(os.Stderr, "millrace:", err)
 		return usage
 	default:

@@ -6,8 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/millrace-cdk/millrace/cmd/millrace/fault"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -46,12 +46,8 @@ func (d *demo) breakLoader(ctx context.Context) error {
 		return fmt.Errorf("looking for the loader: %d event source mappings are deployed, expected 1", len(mappings.EventSourceMappings))
 	}
 	name := mappings.EventSourceMappings[0].FunctionArn
-	_, err = client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: name,
-		Environment:  &lambdatypes.Environment{Variables: map[string]string{spec.Variable: ""}},
-	})
-	if err != nil {
-		return fmt.Errorf("breaking %s: %w", *name, err)
+	if err := fault.Configure(ctx, d.AWS, *name, map[string]string{spec.Variable: ""}); err != nil {
+		return err
 	}
 	fmt.Fprintf(d.Out, "fault: took the configuration of %s away: it fails at every start\n", *name)
 	return nil
