@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -21,6 +24,8 @@ import (
 type statusCmd struct {
 	Env  string `help:"The environment." default:"local"`
 	JSON bool   `help:"Print the report as JSON." name:"json"`
+	// Names is for: eval "$(millrace status --names)".
+	Names bool `help:"Only print what the runbook's commands call the parts, as a shell reads it."`
 }
 
 // errNotLooked is status's and diagnose's: not what they found is wrong, they could not look.
@@ -31,6 +36,12 @@ func (c *statusCmd) Run(ctx context.Context, cli *CLI) error {
 	d, err := findLine(ctx, cli.Root, c.Env)
 	if err != nil {
 		return err
+	}
+	if c.Names {
+		for _, name := range slices.Sorted(maps.Keys(d.names)) {
+			fmt.Printf("export %s='%s'\n", name, strings.ReplaceAll(d.names[name], "'", `'\''`))
+		}
+		return nil
 	}
 	report := status.Run(ctx, status.Config{
 		AWS: d.aws, Names: d.names, Local: d.local, APIURL: d.names["API_URL"], Health: healthPath, DatabaseURL: d.database,

@@ -27,6 +27,7 @@ type part struct{ stack, kind, id, name string }
 func parts() []part {
 	const function, group, bucket, delivery = "AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::KinesisFirehose::DeliveryStream"
 	return []part{
+		{"Foundation", "AWS::Kinesis::Stream", "Core", "STREAM_NAME"},
 		{"Foundation", "AWS::RDS::DBInstance", "DatabaseInstance", "DATABASE"},
 		{"Foundation", group, "DatabaseLogpostgresql", "DATABASE_LOG"},
 		{"Pipeline", group, "IngestAccessLog", "ACCESS_LOG"},
@@ -48,7 +49,7 @@ func parts() []part {
 // outputs of the stacks, and their names here.
 func outputs() map[string]string {
 	return map[string]string{
-		"StreamName": "STREAM_NAME", "LakeBucket": "LAKE_BUCKET", "ParquetBucket": "PARQUET_BUCKET",
+		"LakeBucket": "LAKE_BUCKET", "ParquetBucket": "PARQUET_BUCKET",
 		"ApiUrl": "API_URL", "ApiId": "API_ID", "ApiStage": "API_STAGE", "ApiKeyId": "API_KEY_ID", "ParquetWorkGroup": "WORKGROUP",
 	}
 }
