@@ -4,7 +4,7 @@ package docs
 import _ "embed"
 
 //go:embed runbook.md
-var runbook string
+var atNight string
 
 // Runbook is runbook.md as it was when the program was built.
-func Runbook() string { return runbook }
+func Runbook() string { return atNight }

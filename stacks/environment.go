@@ -13,6 +13,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/observe"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // Environment is one deployment of millrace: everything in which environments
@@ -42,6 +43,11 @@ type Environment struct {
 	// LogRetention is how long every log group keeps its events. For ever is not
 	// a value: logs that nobody deletes are a cost that nobody sees.
 	LogRetention awslogs.RetentionDays
+
+	// Rollout is how a change of the transformers and the loader takes over.
+	//
+	// Default: at once, when it is deployed, and without a check.
+	Rollout *rollout.Options
 
 	API      API
 	Stream   Stream

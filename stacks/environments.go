@@ -13,6 +13,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/observe"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // The variables by which `millrace up` tells Local where the laptop's Postgres is.
@@ -53,6 +54,7 @@ func prod() Environment {
 		AvailabilityZones: []string{"eu-west-1a", "eu-west-1b"},
 		Architecture:      ARM64,
 		LogRetention:      awslogs.RetentionDays_ONE_YEAR,
+		Rollout:           &rollout.Options{}, // a tenth of the invocations, for half an hour
 		API:               API{Auth: ingest.AuthIAM, RateLimit: 1000, BurstLimit: 2000, Waf: true},
 		Stream:            Stream{RetentionHours: 7 * 24, ShardMetrics: true},
 		Delivery:          Delivery{BufferSeconds: 300, BufferMiB: 64, Parquet: columns()},
@@ -127,6 +129,7 @@ func staging() Environment {
 	e := prod()
 	e.Name = "staging"
 	e.LogRetention = awslogs.RetentionDays_THREE_MONTHS
+	e.Rollout = &rollout.Options{Percent: 50, Minutes: 5}
 	e.API.RateLimit, e.API.BurstLimit = 200, 400
 	e.Stream.RetentionHours = 48
 	e.Database.InstanceType, e.Database.StorageGiB, e.Database.BackupDays = "t4g.medium", 20, 7
@@ -141,6 +144,7 @@ func dev() Environment {
 	e.Name = "dev"
 	e.Disposable = true
 	e.LogRetention = awslogs.RetentionDays_TWO_WEEKS
+	e.Rollout = &rollout.Options{AllAtOnce: true} // and still not before the hook has passed
 	e.API = API{Auth: ingest.AuthAPIKey, RateLimit: 50, BurstLimit: 100}
 	e.Stream.RetentionHours, e.Stream.ShardMetrics = 24, false
 	e.Delivery.BufferSeconds, e.Delivery.Parquet = 60, nil
@@ -159,6 +163,8 @@ func local(getenv func(string) string) (Environment, error) {
 	e.API.RateLimit, e.API.BurstLimit = 10_000, 5_000
 	// The emulator rejects a template with an alarm on metric math, as that on a drop of requests is, or on alarms.
 	e.Operation.SkipMathAlarms, e.Operation.SkipSymptoms = true, true
+	// It has no CodeDeploy: `millrace rollout` moves the aliases, by the hooks' own code.
+	e.Rollout = &rollout.Options{SkipCodeDeploy: true}
 	e.Stream.Shards = 2
 	e.Delivery.Parquet = columns()
 	// The emulator hangs on the serverless-repo application that rotates.

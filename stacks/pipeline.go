@@ -50,6 +50,7 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		Bucket:         foundation.Lake.Bucket,
 		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
 		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Rollout:        env.Rollout,
 		Architecture:   env.architecture(),
 		LogRetention:   env.LogRetention,
 		RemovalPolicy:  env.removalPolicy(),
@@ -61,6 +62,7 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{
 		Source:        source,
 		Database:      foundation.Database,
+		Rollout:       env.Rollout,
 		Architecture:  env.architecture(),
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),
@@ -99,6 +101,7 @@ func newParquet(stack awscdk.Stack, env Environment, foundation *Foundation) *de
 		Parquet:        &delivery.Parquet{},
 		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
 		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Rollout:        env.Rollout,
 		Architecture:   env.architecture(),
 		LogRetention:   env.LogRetention,
 		RemovalPolicy:  env.removalPolicy(),

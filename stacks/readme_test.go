@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // The rows of the README's table of environments.
@@ -65,6 +67,16 @@ var readmeRows = []struct {
 			return "nowhere"
 		}
 		return e.Recovery.CopyTo + ", " + e.Recovery.CopyRegion
+	}},
+	{"A new version of a function gets", func(e Environment) string {
+		switch o := e.Rollout; {
+		case o.SkipCodeDeploy:
+			return "all, by `millrace rollout`"
+		case o.AllAtOnce:
+			return "all at once"
+		default:
+			return fmt.Sprintf("%d %% for %d min", cmp.Or(o.Percent, rollout.DefaultPercent), cmp.Or(o.Minutes, rollout.DefaultMinutes))
+		}
 	}},
 	{"Logs", func(e Environment) string {
 		return strings.ReplaceAll(strings.ToLower(string(e.LogRetention)), "_", " ")

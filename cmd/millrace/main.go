@@ -29,6 +29,8 @@ type CLI struct {
 	Break     breakCmd     `cmd:"" help:"Break the local environment in one of five ways, without saying which; to practise docs/runbook.md."`
 	Diagnose  diagnoseCmd  `cmd:"" help:"Run the first look of an alarm's section in docs/runbook.md. It changes nothing."`
 	Status    statusCmd    `cmd:"" help:"Look at every stage of the deployed line, and at its alarms. Exits 1 if something is red, 2 if it could not look (docs/runbook.md)."`
+	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
+	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`

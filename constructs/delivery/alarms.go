@@ -88,6 +88,7 @@ type watched struct {
 // watch adds the alarms that every destination has.
 func (d *Delivery) watch(w watched) {
 	d.watched = w
+	d.watchRollout()
 	if d.props.SkipAlarms {
 		return
 	}
@@ -189,5 +190,9 @@ func below(metric awscloudwatch.IMetric) *awscloudwatch.AlarmProps {
 func (d *Delivery) alarm(id, what, look string, props *awscloudwatch.AlarmProps) {
 	props.AlarmDescription = jsii.Sprintf("%s: %s. %s", *d.self.Node().Path(), what, look)
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	d.alarms = append(d.alarms, watch.Alarm(d.alarmScope, id, mark(id), props, d.props.AlarmActions))
+	alarm := watch.Alarm(d.alarmScope, id, mark(id), props, d.props.AlarmActions)
+	d.alarms = append(d.alarms, alarm)
+	if d.Rollout != nil && id == "Freshness" {
+		d.Rollout.RollBackOn(alarm)
+	}
 }

@@ -123,6 +123,8 @@ func (a *IngestApi) restApi(p IngestApiProps) awsapigateway.RestApi {
 		DisableExecuteApiEndpoint: disableExecuteApi(p),
 		Policy:                    p.Policy,
 		MinCompressionSize:        p.MinCompressionSize,
+		// What the stage can be pointed back to: `millrace rollback api`.
+		RetainDeployments: jsii.Bool(true),
 		// CDK would make an AWS::ApiGateway::Account an API; accountLogRole makes one a stack.
 		CloudWatchRole: jsii.Bool(false),
 		DeployOptions: &awsapigateway.StageOptions{

@@ -64,7 +64,7 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 	}
 	scope, path := constructs.NewConstruct(l, jsii.String("Alarms")), *l.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		l.alarms = append(l.alarms, watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
+		alarm := watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(path + " " + what),
 			Metric:             metric,
 			Threshold:          &threshold,
@@ -72,7 +72,11 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 			EvaluationPeriods:  &periods,
 			// Without records there is no data, and nothing is wrong.
 			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
-		}, p.AlarmActions))
+		}, p.AlarmActions)
+		l.alarms = append(l.alarms, alarm)
+		if l.Rollout != nil && id == "IteratorAge" {
+			l.Rollout.RollBackOn(alarm)
+		}
 	}
 	age := *p.MaxRecordAge.ToHumanString()
 	add("Errors", "crashes or times out: its batches are sent again, halved, and in the end kept in the bucket for failures. Look first at its log group.",

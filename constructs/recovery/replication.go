@@ -129,8 +129,6 @@ func NewReplication(scope constructs.Construct, id string, props *ReplicationPro
 	r.Role = awsiam.NewRole(r, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil),
 	})
-	suppress.Rules(r.Role, "S3 documents the role without a condition, and one that is never met would stop the copies; a role is passed within its own account alone",
-		"Privilege-Deputy[s3.amazonaws.com]")
 	r.allow(&p)
 	p.Bucket.Node().DefaultChild().(awss3.CfnBucket).SetReplicationConfiguration(&awss3.CfnBucket_ReplicationConfigurationProperty{
 		Role:  r.Role.RoleArn(),

@@ -41,7 +41,8 @@ func (c *StreamingCore) readers() (names []string, calls int) {
 		case awslambda.CfnEventSourceMapping:
 			// Several batches of a shard at a time (parallelization factor) are one poller's.
 			// https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
-			if c.isReadBy(node, awscdk.Stack_Of(node).Resolve(node.EventSourceArn())) {
+			// Of a broker of one's own there is no ARN.
+			if arn := node.EventSourceArn(); arn != nil && c.isReadBy(node, awscdk.Stack_Of(node).Resolve(arn)) {
 				n = 1
 			}
 		case awskinesisfirehose.CfnDeliveryStream:
@@ -58,12 +59,19 @@ func (c *StreamingCore) readers() (names []string, calls int) {
 // https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html
 func (c *StreamingCore) deliveryCalls(delivery awskinesisfirehose.CfnDeliveryStream) int {
 	stack := awscdk.Stack_Of(delivery)
-	source, ok := stack.Resolve(delivery.KinesisStreamSourceConfiguration()).(map[string]any)
+	// What is not there cannot be resolved: jsii panics.
+	from := delivery.KinesisStreamSourceConfiguration()
+	if from == nil {
+		return 0
+	}
+	source, ok := stack.Resolve(from).(map[string]any)
 	if !ok || !c.isReadBy(delivery, source["kinesisStreamArn"]) {
 		return 0
 	}
-	if s3, ok := stack.Resolve(delivery.ExtendedS3DestinationConfiguration()).(map[string]any); ok && s3["s3BackupMode"] == "Enabled" {
-		return 2
+	if to := delivery.ExtendedS3DestinationConfiguration(); to != nil {
+		if s3, ok := stack.Resolve(to).(map[string]any); ok && s3["s3BackupMode"] == "Enabled" {
+			return 2
+		}
 	}
 	return 1
 }

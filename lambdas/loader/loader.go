@@ -84,6 +84,9 @@ type Loader struct {
 // Invoke stores a batch as Lambda passes it. An error means that the payload is
 // no Kinesis event; what is not stored is in the response.
 func (l *Loader) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if isRehearsal(payload) {
+		return l.rehearse(ctx, payload)
+	}
 	records, err := decode(payload)
 	if err != nil {
 		return nil, err

@@ -34,8 +34,8 @@ type existing struct {
 // fitTables makes the statements fit the tables that are there. It asks once for
 // each connection, and before each batch as long as something is lacking: the
 // migrator may be about to make it.
-func (p *Postgres) fitTables(ctx context.Context, conn *pgx.Conn) error {
-	if len(p.tables) == 0 || p.lookedOn == conn && len(p.lacks) == 0 {
+func (p *Postgres) fitTables(ctx context.Context, conn connection) error {
+	if len(p.tables) == 0 || p.lookedOn == conn.PgConn() && len(p.lacks) == 0 {
 		return nil
 	}
 	found, err := look(ctx, conn, p.tables)
@@ -55,11 +55,11 @@ func (p *Postgres) fitTables(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 	}
-	p.lookedOn = conn
+	p.lookedOn = conn.PgConn()
 	return nil
 }
 
-func look(ctx context.Context, conn *pgx.Conn, tables []spec.Table) (map[string]existing, error) {
+func look(ctx context.Context, conn connection, tables []spec.Table) (map[string]existing, error) {
 	names := make([]string, len(tables))
 	for i, t := range tables {
 		names[i] = t.Name

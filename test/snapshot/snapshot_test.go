@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/stacks"
 	"github.com/millrace-cdk/millrace/test/cdktest"
+	"github.com/millrace-cdk/millrace/test/everything"
 )
 
 func TestMain(m *testing.M) { cdktest.Main(m) }
@@ -45,6 +46,11 @@ func TestTemplates(t *testing.T) {
 			assert.NoError(t, stacks.CheckReferences(app.Synth(nil)))
 		})
 	}
+}
+
+// What stands in no environment has a template for test/trust, which reads it there.
+func TestTheTemplateOfEverythingElse(t *testing.T) {
+	cdktest.Golden(t, everything.New(app(t)), "everything/everything-all")
 }
 
 // each calls check with every environment's templates.

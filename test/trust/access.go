@@ -42,16 +42,19 @@ func accessRules() []Rule {
 		{"roles are assumed by the one service that they are for", each(trusted, roleType)},
 		{"no managed policy widens a role", each(managed, roleType)},
 		{"resources admit nobody unknown", each(admitted, policyType, keyType, "AWS::SecretsManager::ResourcePolicy",
-			"AWS::EC2::VPCEndpoint", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")},
+			"AWS::EC2::VPCEndpoint", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Kinesis::ResourcePolicy", apiType)},
+		{"functions are invoked by who is named", each(invoked, permissionType)},
 		{"the key of a secret opens nothing but the secret", each(secretsKey, identityType)},
 		{"the keys of a copy open nothing but the objects that are copied", each(copies, identityType)},
 		{"a function's code cannot make network interfaces", each(interfaces, identityType)},
 	}
 }
 
-// withoutResources are actions that take no resource, as the Service Authorization Reference lists them.
-var withoutResources = regexp.MustCompile(`^(ec2:(AssignPrivateIpAddresses|CreateNetworkInterface|DeleteNetworkInterface|` +
-	`DescribeNetworkInterfaces|DescribeSubnets|UnassignPrivateIpAddresses)|xray:Put(TraceSegments|TelemetryRecords)|secretsmanager:GetRandomPassword)$`)
+// withoutResources are actions that take no resource, as the Service Authorization Reference lists them, or that the
+// service which assumes the role needs on all: Lambda and Firehose, which make network interfaces.
+var withoutResources = regexp.MustCompile(`^(ec2:(AssignPrivateIpAddresses|CreateNetworkInterface|CreateNetworkInterfacePermission|DeleteNetworkInterface|` +
+	`DescribeNetworkInterfaces|DescribeSecurityGroups|DescribeSubnets|DescribeVpcAttribute|DescribeVpcs|UnassignPrivateIpAddresses)|kinesis:ListStreams|` +
+	`secretsmanager:GetRandomPassword)$`)
 
 // wild is an action that stands for several. A few services' documents grant by a suffix of one verb.
 func wild(action string) bool {
@@ -86,13 +89,15 @@ func leastPrivilege(_ *App, r Resource, say func(string, ...any)) {
 	}
 }
 
-// namesItsSource are the services of which AWS documents that they say for whom they assume a role.
-var namesItsSource = map[string]bool{"vpc-flow-logs.amazonaws.com": true, "monitoring.rds.amazonaws.com": true}
+// warehouse are the two principals of one service.
+var warehouse = []string{"redshift-serverless.amazonaws.com", "redshift.amazonaws.com"}
 
 func trusted(_ *App, r Resource, say func(string, ...any)) {
+	var by []string
 	for _, s := range statements(r.Get("AssumeRolePolicyDocument")) {
 		services := texts(at(s.Principal, "Service"))
-		if s.negated || len(object(s.Principal)) != 1 || len(services) != 1 || !strings.HasSuffix(services[0], ".amazonaws.com") {
+		by = append(by, services...)
+		if s.negated || len(object(s.Principal)) != 1 || len(services) == 0 || !strings.HasSuffix(services[0], ".amazonaws.com") {
 			said, _ := json.Marshal(s.Principal)
 			say("it is assumed by %s", said)
 		}
@@ -100,10 +105,14 @@ func trusted(_ *App, r Resource, say func(string, ...any)) {
 			say("its trust allows %s", s.Actions)
 		}
 		for _, service := range services {
-			if namesItsSource[service] && at(s.Condition, "StringEquals", "aws:SourceAccount") == nil {
+			if deputy(service, s.Condition) {
 				say("%s may be another account's deputy", service)
 			}
 		}
+	}
+	slices.Sort(by)
+	if len(by) > 1 && !slices.Equal(by, warehouse) {
+		say("it is assumed by %s", by)
 	}
 }
 
@@ -119,18 +128,19 @@ func managed(_ *App, r Resource, say func(string, ...any)) {
 }
 
 func admitted(a *App, r Resource, say func(string, ...any)) {
-	documents := []any{r.Get("PolicyDocument"), r.Get("KeyPolicy"), r.Get("ResourcePolicy")}
+	documents := []any{r.Get("PolicyDocument"), r.Get("KeyPolicy"), r.Get("ResourcePolicy"), r.Get("Policy")}
 	if r.Type == "AWS::EC2::VPCEndpoint" && documents[0] == nil {
 		say("it has no policy: it leads to everyone's resources")
 	}
-	for _, s := range slices.Concat(statements(documents[0]), statements(documents[1]), statements(documents[2])) {
+	for _, s := range slices.Concat(statements(documents[0]), statements(documents[1]), statements(documents[2]), statements(documents[3])) {
 		if !s.Allow {
 			continue
 		}
 		// Of an endpoint, the policy narrows what those inside may do: everyone is admitted to one resource.
 		endpoint := r.Type == "AWS::EC2::VPCEndpoint" && !s.everyResource && !slices.ContainsFunc(s.Actions, wild)
 		account := at(s.Condition, "StringEquals", "aws:PrincipalAccount")
-		if s.negated || s.Anyone && !endpoint && account == nil {
+		inside := r.Type == apiType && at(s.Condition, "StringEquals", "aws:SourceVpce") != nil
+		if s.negated || s.Anyone && !endpoint && !inside && account == nil {
 			say("it admits everyone to %s", s.Actions)
 		}
 		if endpoint && account == nil && len(a.references(r.Stack, s.Resources)) > 0 {
@@ -139,7 +149,8 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		if at(s.Principal, "Service") != nil && at(s.Condition, "StringEquals", "aws:SourceAccount") == nil && at(s.Condition, "ArnLike", "aws:SourceArn") == nil {
 			say("it admits a service for any account")
 		}
-		own := strings.HasSuffix(strings.Join(texts(at(s.Principal, "AWS")), ""), ":root")
+		by := texts(at(s.Principal, "AWS"))
+		own := strings.HasSuffix(strings.Join(by, ""), ":root") && slices.Contains(by, "AWS::AccountId")
 		// CloudWatch publishes to an encrypted topic with the topic's key, on behalf of this account's alarms alone.
 		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey*"})
 		if r.Type == keyType && !publishes && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
@@ -151,6 +162,15 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		if s.everyResource && r.Type != keyType && !slices.ContainsFunc(s.Actions, withoutResources.MatchString) {
 			say("it admits to everything: %s", s.Actions)
 		}
+	}
+}
+
+func invoked(_ *App, r Resource, say func(string, ...any)) {
+	if r.Get("SourceArn") == nil && r.Get("SourceAccount") == nil || r.Get("Principal") == "*" {
+		say("it is invoked by anybody's %v", r.Get("Principal"))
+	}
+	if r.Get("Action") != "lambda:InvokeFunction" {
+		say("it lets %v", r.Get("Action"))
 	}
 }
 
@@ -201,7 +221,7 @@ func interfaces(a *App, r Resource, say func(string, ...any)) {
 			continue
 		}
 		for _, role := range a.references(r.Stack, r.Get("Roles")) {
-			if !deniedToCode(a, role, s.Actions) {
+			if slices.Contains(texts(role.Get("AssumeRolePolicyDocument")), "lambda.amazonaws.com") && !deniedToCode(a, role, s.Actions) {
 				say("the code of the functions of %s may do %s", role.Name(), s.Actions)
 			}
 		}

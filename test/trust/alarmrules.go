@@ -17,6 +17,7 @@ func alarmRules() []Rule {
 		{"every alarm tells a topic of itself and of its end", each(told, alarmType, compositeType)},
 		{"every alarm that is named is there", each(named, compositeType, dashboardType)},
 		{"every part of the line has its alarms", each(watched, streamType, deliveryType, instanceType, functionType, mappingType, stageType)},
+		{"consumers, shards and partition keys are watched where there are any", each(finer, streamType, consumerType, deliveryType)},
 	}
 }
 
@@ -46,22 +47,32 @@ func metrics(r Resource) []metric {
 // documentation lists them, with the type that the value of each names.
 func dimensionSets(namespace string) []map[string]string {
 	return map[string][]map[string]string{
-		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}},
-		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
-		"AWS/Lambda":   {{"FunctionName": functionType}, {"EventSourceMappingUUID": mappingType}},
-		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
+		"AWS/Kinesis":      {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}, {"StreamName": streamType, "ConsumerName": ""}},
+		"AWS/Firehose":     {{"DeliveryStreamName": deliveryType}},
+		"AWS/CodePipeline": {{"PipelineName": ""}},
+		"AWS/Lambda":       {{"FunctionName": functionType}, {"FunctionName": functionType, "Resource": ""}, {"EventSourceMappingUUID": mappingType}},
+		"AWS/RDS":          {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
 		"AWS/ApiGateway": {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
 		},
-		"AWS/SQS":              {{"QueueName": queueType}},
+		"AWS/SQS":              {{"QueueName": queueType}, {"QueueName": ""}}, // "" of what an importer brings
 		"Millrace/Loader":      {{"FunctionName": functionType}},
 		"Millrace/Transformer": {{"DeliveryStreamName": deliveryType}},
 	}[namespace]
 }
 
+// insights is a query over all shards of one stream, which no dimension of a metric could name.
+var insights = regexp.MustCompile(`^SELECT SUM\(\w+\) FROM SCHEMA\("AWS/Kinesis", StreamName, ShardId\) WHERE StreamName = '\$\{\w+\}' GROUP BY ShardId`)
+
+// queries says whether the alarm looks at a query of Metrics Insights alone, and at one stream.
+func (a *App) queries(r Resource) bool {
+	all := list(r.Get("Metrics"))
+	return len(all) == 1 && insights.MatchString(a.render(r.Stack, at(all[0], "Expression")))
+}
+
 func dimensions(a *App, r Resource, say func(string, ...any)) {
-	if len(metrics(r)) == 0 && !insights(a, r) {
+	if len(metrics(r)) == 0 && !a.queries(r) {
 		say("it looks at no metric")
 	}
 	for _, m := range metrics(r) {
@@ -89,16 +100,11 @@ func dimensions(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
-// insights says whether the alarm looks at a Metrics Insights query about a resource of the app.
-func insights(a *App, r Resource) bool {
-	return slices.ContainsFunc(list(r.Get("Metrics")), func(query any) bool {
-		expression := at(query, "Expression")
-		return strings.HasPrefix(strings.Join(texts(expression), ""), "SELECT ") && len(a.references(r.Stack, expression)) > 0
-	})
-}
-
 // told asks for a topic in both lists, since an alarm without an action is one that nobody hears.
 func told(a *App, r Resource, say func(string, ...any)) {
+	if ofRollout(r) { // it tells CodeDeploy, which goes back
+		return
+	}
 	for _, list := range []string{"AlarmActions", "OKActions"} {
 		if !slices.ContainsFunc(a.references(r.Stack, r.Get(list)), func(to Resource) bool { return to.Type == topicType }) {
 			say("its %s tell no topic", list)
@@ -109,12 +115,35 @@ func told(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
+// attributesOf are the logical ids whose attributes value takes.
+func attributesOf(value any) (ids []string) {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			ids = append(ids, attributesOf(element)...)
+		}
+	case map[string]any:
+		if attribute := list(v["Fn::GetAtt"]); len(attribute) > 0 {
+			return []string{text(attribute[0])}
+		}
+		for _, element := range v {
+			ids = append(ids, attributesOf(element)...)
+		}
+	}
+	return ids
+}
+
 // alarmNamed is an alarm's name in its ARN.
 var alarmNamed = regexp.MustCompile(`:alarm:([\w-]+)`)
 
-// named asks that a composite alarm or a dashboard names alarms that are there: they are
-// named by text, which no reference holds.
+// named asks that a composite alarm or a dashboard names alarms that are there: those of
+// other stacks are named by text, which no reference holds.
 func named(a *App, r Resource, say func(string, ...any)) {
+	for _, id := range attributesOf(r.Body["Properties"]) {
+		if _, there := a.find(r.Stack, id); !there {
+			say("there is no resource %s", id)
+		}
+	}
 	for _, text := range texts(r.Body["Properties"]) {
 		for _, match := range alarmNamed.FindAllStringSubmatch(text, -1) {
 			if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool { return alarm.Get("AlarmName") == match[1] }) {
@@ -200,6 +229,20 @@ func duplicates(a *App) []Finding {
 	return found
 }
 
+// ofRollout says whether the alarm is of a rollout, which takes the rollout back and tells nobody.
+func ofRollout(alarm Resource) bool { return strings.Contains(alarm.ID, "Rollout") }
+
+// delivered are the metrics by which a delivery to the destination is known to come, and in time.
+func delivered(destination string) []string {
+	return map[string][]string{
+		"ExtendedS3DestinationConfiguration":                 {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success"},
+		"AmazonopensearchserviceDestinationConfiguration":    {"DeliveryToAmazonOpenSearchService.DataFreshness", "DeliveryToAmazonOpenSearchService.Success"},
+		"AmazonOpenSearchServerlessDestinationConfiguration": {"DeliveryToAmazonOpenSearchServerless.DataFreshness", "DeliveryToAmazonOpenSearchServerless.Success"},
+		"RedshiftDestinationConfiguration":                   {"DeliveryToS3.DataFreshness", "DeliveryToRedshift.Success"},
+		"IcebergDestinationConfiguration":                    {"DeliveryToIceberg.DataFreshness", "DeliveryToIceberg.FailedRowCount"},
+	}[destination]
+}
+
 // watched asks for the alarms without which a part of the line fails unseen.
 func watched(a *App, r Resource, say func(string, ...any)) {
 	wanted := map[string][]string{
@@ -207,16 +250,28 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 			"GetRecords.IteratorAgeMilliseconds", "PutRecords.FailedRecords",
 			"WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded",
 		},
-		deliveryType: {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success", "ExecuteProcessing.Success", "ThrottledGetRecords", "FailedRecords"},
+		deliveryType: {"ExecuteProcessing.Success", "FailedRecords"},
 		stageType:    {"4XXError", "5XXError", "Latency", "Count"},
 		instanceType: {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"},
 		mappingType:  {"DroppedEventCount", "OnFailureDestinationDeliveredEventCount"},
 	}[r.Type]
-	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return a.refers(m.Stack, m.Get("FunctionName"), r) }) {
+	if r.Type == functionType && slices.ContainsFunc(a.Resources(mappingType), func(m Resource) bool { return slices.ContainsFunc(a.invoked(m), r.is) }) {
 		wanted = []string{"Errors", "Throttles", "IteratorAge", "Duration", "DestinationDeliveryFailures", "Quarantined", "ArrivalToCommit", "SchemaBehind"}
+	}
+	if r.Type == deliveryType {
+		name, _ := destination(r)
+		wanted = append(wanted, delivered(name)...)
+		if r.Get("KinesisStreamSourceConfiguration") == nil {
+			wanted = append(wanted, "ThrottledRecords", "KMSKeyAccessDenied")
+		} else {
+			wanted = append(wanted, "ThrottledGetRecords")
+		}
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DataFormatConversionConfiguration") != nil {
 		wanted = append(wanted, "FailedConversion.Records")
+	}
+	if r.Type == deliveryType && len(objects(r)) > 1 {
+		wanted = append(wanted, "BackupToS3.Success")
 	}
 	if r.Type == deliveryType && r.Get("ExtendedS3DestinationConfiguration", "DynamicPartitioningConfiguration") != nil {
 		wanted = append(wanted, "PartitionCountExceeded")
@@ -226,11 +281,40 @@ func watched(a *App, r Resource, say func(string, ...any)) {
 			continue
 		}
 		if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool {
-			return slices.ContainsFunc(metrics(alarm), func(m metric) bool {
+			return !ofRollout(alarm) && slices.ContainsFunc(metrics(alarm), func(m metric) bool {
 				return m.name == name && a.refers(alarm.Stack, m.dimensions, r)
 			})
 		}) {
 			say("nobody hears of its %s", name)
+		}
+	}
+}
+
+// finer asks for the alarms on what a part has if it is told to, and whose metrics no dimension ties to its resource.
+func finer(a *App, r Resource, say func(string, ...any)) {
+	watches := func(alarm func(Resource) bool) bool { return slices.ContainsFunc(a.Resources(alarmType), alarm) }
+	switch r.Type {
+	case consumerType:
+		if !watches(func(alarm Resource) bool {
+			return slices.Contains(texts(alarm.Get("Dimensions")), text(r.Get("ConsumerName")))
+		}) {
+			say("nobody hears that it is behind")
+		}
+	case streamType:
+		for _, name := range texts(r.Get("DesiredShardLevelMetrics")) {
+			if !watches(func(alarm Resource) bool {
+				return a.queries(alarm) && strings.Contains(strings.Join(texts(alarm.Get("Metrics")), ""), "SUM("+name+")")
+			}) {
+				say("%s of a shard is measured, and nobody hears of it", name)
+			}
+		}
+	case deliveryType:
+		_, to := destination(r)
+		asked := slices.Contains(texts(at(to, "ProcessingConfiguration")), "MetadataExtraction") && at(to, "DynamicPartitioningConfiguration") != nil
+		if asked && !watches(func(alarm Resource) bool {
+			return slices.ContainsFunc(metrics(alarm), func(m metric) bool { return strings.HasPrefix(m.name, "FailedPartitionKeys") && filtered(a, m) })
+		}) {
+			say("nobody hears of records without a partition key")
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/line"
+	"github.com/millrace-cdk/millrace/local/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -50,8 +51,10 @@ type Line struct {
 // Broken is what was broken, and what it was before.
 type Broken struct {
 	Kind Kind `json:"kind"`
-	// Variables are those that the transformer had, BucketARN is where its delivery wrote to.
+	// Function is the transformer's ARN, Variables are those that it had, Versions the versions by its aliases; BucketARN is where its delivery wrote to.
+	Function  string            `json:"function,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
+	Versions  map[string]string `json:"versions,omitempty"`
 	BucketARN string            `json:"bucket_arn,omitempty"`
 }
 
@@ -64,8 +67,17 @@ func Look(ctx context.Context, l Line, kind Kind) (Broken, error) {
 		if err != nil {
 			return b, fmt.Errorf("reading the transformer's configuration: %w", err)
 		}
+		b.Function = aws.ToString(found.FunctionArn)
 		if found.Environment != nil {
 			b.Variables = found.Environment.Variables
+		}
+		aliases, err := lambda.NewFromConfig(l.AWS).ListAliases(ctx, &lambda.ListAliasesInput{FunctionName: aws.String(l.Names["TRANSFORMER"])})
+		if err != nil {
+			return b, fmt.Errorf("listing the transformer's aliases: %w", err)
+		}
+		b.Versions = map[string]string{}
+		for _, alias := range aliases.Aliases {
+			b.Versions[aws.ToString(alias.Name)] = aws.ToString(alias.FunctionVersion)
 		}
 	case Bucket:
 		_, destination, err := delivery(ctx, l)
@@ -86,7 +98,15 @@ func (b Broken) Break(ctx context.Context, l Line) error {
 	case Mapping:
 		return enable(ctx, l, false)
 	case Transformer:
-		return Configure(ctx, l.AWS, l.Names["TRANSFORMER"], map[string]string{spec.Variable: "{"})
+		if err := Configure(ctx, l.AWS, l.Names["TRANSFORMER"], map[string]string{spec.Variable: "{"}); err != nil {
+			return err
+		}
+		for alias := range b.Versions {
+			if _, err := rollout.Force(ctx, lambda.NewFromConfig(l.AWS), b.Function+":"+alias); err != nil {
+				return err
+			}
+		}
+		return nil
 	case Bucket:
 		return redirect(ctx, l, b.BucketARN+"-gone")
 	case Key:
@@ -103,7 +123,15 @@ func (b Broken) Mend(ctx context.Context, l Line) error {
 	case Mapping:
 		return enable(ctx, l, true)
 	case Transformer:
-		return Configure(ctx, l.AWS, l.Names["TRANSFORMER"], b.Variables)
+		if err := Configure(ctx, l.AWS, l.Names["TRANSFORMER"], b.Variables); err != nil {
+			return err
+		}
+		for alias, version := range b.Versions {
+			if err := rollout.Point(ctx, lambda.NewFromConfig(l.AWS), l.Names["TRANSFORMER"], alias, version); err != nil {
+				return err
+			}
+		}
+		return nil
 	case Bucket:
 		return redirect(ctx, l, b.BucketARN)
 	case Key:

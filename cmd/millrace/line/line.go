@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
@@ -56,7 +57,7 @@ func outputs() map[string]string {
 
 // All are the names that there can be, ENV among them.
 func All() []string {
-	all := []string{"ENV"}
+	all := []string{"ENV", "STREAM_ARN"}
 	for _, name := range outputs() {
 		all = append(all, name)
 	}
@@ -69,6 +70,7 @@ func All() []string {
 // Find reads the stacks of env.
 func Find(ctx context.Context, client API, env string) (Names, error) {
 	names := Names{"ENV": env}
+	var own arn.ARN // of the stream, which stands in the stack's region and account
 	for _, name := range []string{"Foundation", "Pipeline"} {
 		stack := "Millrace-" + env + "-" + name
 		described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
@@ -76,6 +78,14 @@ func Find(ctx context.Context, client API, env string) (Names, error) {
 			return nil, fmt.Errorf("describing stack %s: %w", stack, err)
 		}
 		for _, found := range described.Stacks {
+			if name == "Foundation" {
+				id, err := arn.Parse(aws.ToString(found.StackId))
+				if err != nil {
+					return nil, fmt.Errorf("reading the ARN of stack %s: %w", stack, err)
+				}
+				id.Service = "kinesis"
+				own = id
+			}
 			for _, o := range found.Outputs {
 				if as, ok := outputs()[aws.ToString(o.OutputKey)]; ok {
 					names[as] = aws.ToString(o.OutputValue)
@@ -95,6 +105,8 @@ func Find(ctx context.Context, client API, env string) (Names, error) {
 			}
 		}
 	}
+	own.Resource = "stream/" + names["STREAM_NAME"]
+	names["STREAM_ARN"] = own.String()
 	return names, nil
 }
 

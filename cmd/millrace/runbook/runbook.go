@@ -80,8 +80,8 @@ func (l Look) Commands() []string {
 }
 
 var (
-	reading  = regexp.MustCompile(`^(?:aws (?:s3 ls|[a-z0-9-]+ (?:describe|list|get|filter|head)-[a-z0-9-]+)|millrace (?:status|verify|diagnose)|curl -sS(?:i|I)?)(?: |$)`)
-	telling  = regexp.MustCompile(`get-secret-value|get-parameter|get-session-token|--include-value|-output|-X|-d |-T `)
+	reading  = regexp.MustCompile(`^(?:aws (?:s3 ls|[a-z0-9-]+ (?:describe|list|get|filter|head)-[a-z0-9-]+)|millrace (?:status|verify|diagnose)|curl -sSi)(?: |$)`)
+	telling  = regexp.MustCompile(`get-secret-value|get-parameter|get-session-token|--include-value|^curl.* (?:-o|-O|-X|-d|-F|-T|--(?:data|request|form|upload|output))`)
 	plumbing = regexp.MustCompile("[;&|<>`]|\\$\\(")
 	variable = regexp.MustCompile(`\$\{?([A-Z_]+)\}?`)
 )
