@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/runbook"
 	"github.com/millrace-cdk/millrace/docs"
@@ -29,6 +30,9 @@ type diagnoseCmd struct {
 	Env   string        `help:"The environment." default:"local"`
 	Since time.Duration `help:"How far back logs are read." default:"1h"`
 }
+
+// errNotThere is of a look at what the environment was deployed without.
+var errNotThere = errors.New("the environment has no")
 
 // lookPatience is how long one look may take.
 const lookPatience = time.Minute
@@ -44,6 +48,9 @@ func (c *diagnoseCmd) Run(ctx context.Context, cli *CLI) error {
 		return fmt.Errorf("%w: %w", errNotLooked, err)
 	}
 	fmt.Printf("%s\n\n%s\n", section.Title, strings.TrimSpace(section.Text))
+	for _, shared := range runbook.Shared(docs.Runbook(), section) {
+		fmt.Printf("\n%s\n\n%s\n", shared.Title, strings.TrimSpace(shared.Text))
+	}
 	ran := &looks{lineFound: d, since: time.Now().Add(-c.Since), out: os.Stdout}
 	d.environ = append(d.environ, "SINCE_MS="+strconv.FormatInt(ran.since.UnixMilli(), 10))
 	for _, look := range section.Looks {
@@ -108,7 +115,11 @@ func (l *looks) run(ctx context.Context, look runbook.Look) {
 
 func (l *looks) tell(ctx context.Context, code string, run func(context.Context, string) error) {
 	fmt.Fprintf(l.out, "\n$ %s\n", strings.TrimSpace(code))
-	if err := run(ctx, code); err != nil {
+	err := run(ctx, code)
+	switch {
+	case errors.Is(err, errNotThere), errors.Is(err, errNoDatabase):
+		fmt.Fprintln(l.out, "not run:", err)
+	case err != nil:
 		l.failed++
 		fmt.Fprintln(l.out, "no answer:", err)
 	}
@@ -120,7 +131,7 @@ func (l *looks) shell(ctx context.Context, command string) error {
 	}
 	for _, name := range runbook.Variables(command) {
 		if !slices.ContainsFunc(l.environ, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
-			return fmt.Errorf("not run: the environment has no %s", name)
+			return fmt.Errorf("%w %s", errNotThere, name)
 		}
 	}
 	process := exec.CommandContext(ctx, "sh", "-c", command)
@@ -138,7 +149,7 @@ func (l *looks) query(ctx context.Context, code string) (err error) {
 	if l.database == "" {
 		return errNoDatabase
 	}
-	db, err := pgx.Connect(ctx, l.database)
+	db, err := l.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting to the environment's Postgres: %w", err)
 	}
@@ -168,10 +179,29 @@ func (l *looks) query(ctx context.Context, code string) (err error) {
 	return errors.Join(rows.Err(), table.Flush())
 }
 
+// connect goes to the database "postgres" where that of the events has no room: its views show all of them.
+func (l *looks) connect(ctx context.Context) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(l.database)
+	if err != nil {
+		return nil, err
+	}
+	db, err := pgx.ConnectConfig(ctx, config)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == tooManyConnections {
+		fmt.Fprintf(l.out, "(%s has no room, so this is asked of the database postgres)\n", config.Database)
+		config.Database = "postgres"
+		return pgx.ConnectConfig(ctx, config)
+	}
+	return db, err
+}
+
+// https://www.postgresql.org/docs/17/errcodes-appendix.html
+const tooManyConnections = "53300"
+
 func (l *looks) insights(ctx context.Context, group, code string) error {
 	name := l.names[group]
 	if name == "" {
-		return fmt.Errorf("not run: the environment has no %s", group)
+		return fmt.Errorf("%w %s", errNotThere, group)
 	}
 	client := cloudwatchlogs.NewFromConfig(l.aws)
 	started, err := client.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{

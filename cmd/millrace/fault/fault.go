@@ -31,7 +31,7 @@ const (
 	Mapping     Kind = "the loader's event source mapping is disabled"
 	Transformer Kind = "the lake's transformer has a configuration that is no JSON"
 	Bucket      Kind = "the lake's delivery stream writes to a bucket that is not there"
-	Key         Kind = "the API key is disabled"
+	Key         Kind = "the API key is in no usage plan"
 )
 
 // Shuffled are all kinds, in an order that the seed decides.
@@ -110,7 +110,7 @@ func (b Broken) Break(ctx context.Context, l Line) error {
 	case Bucket:
 		return redirect(ctx, l, b.BucketARN+"-gone")
 	case Key:
-		return allow(ctx, l, "false")
+		return admit(ctx, l, false)
 	}
 	return fmt.Errorf("unknown kind of fault %q", b.Kind)
 }
@@ -135,7 +135,7 @@ func (b Broken) Mend(ctx context.Context, l Line) error {
 	case Bucket:
 		return redirect(ctx, l, b.BucketARN)
 	case Key:
-		return allow(ctx, l, "true")
+		return admit(ctx, l, true)
 	}
 	return fmt.Errorf("unknown kind of fault %q", b.Kind)
 }
@@ -161,13 +161,21 @@ func enable(ctx context.Context, l Line, enabled bool) error {
 	return nil
 }
 
-func allow(ctx context.Context, l Line, enabled string) error {
-	_, err := apigateway.NewFromConfig(l.AWS).UpdateApiKey(ctx, &apigateway.UpdateApiKeyInput{
-		ApiKey:          aws.String(l.Names["API_KEY_ID"]),
-		PatchOperations: []apitypes.PatchOperation{{Op: apitypes.OpReplace, Path: aws.String("/enabled"), Value: &enabled}},
-	})
+// admit puts the API key into its usage plan or takes it out. That a key can be disabled, the emulator does not know.
+func admit(ctx context.Context, l Line, in bool) error {
+	client, plan, key := apigateway.NewFromConfig(l.AWS), l.Names["USAGE_PLAN"], l.Names["API_KEY_ID"]
+	var err error
+	if in {
+		var conflict *apitypes.ConflictException
+		_, err = client.CreateUsagePlanKey(ctx, &apigateway.CreateUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &key, KeyType: aws.String("API_KEY")})
+		if errors.As(err, &conflict) {
+			err = nil // it is in
+		}
+	} else {
+		_, err = client.DeleteUsagePlanKey(ctx, &apigateway.DeleteUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &key})
+	}
 	if err != nil {
-		return fmt.Errorf("updating the API key: %w", err)
+		return fmt.Errorf("changing the API key's usage plan: %w", err)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func parts() []part {
 		{"Foundation", "AWS::RDS::DBInstance", "DatabaseInstance", "DATABASE"},
 		{"Foundation", group, "DatabaseLogpostgresql", "DATABASE_LOG"},
 		{"Pipeline", group, "IngestAccessLog", "ACCESS_LOG"},
+		{"Pipeline", "AWS::ApiGateway::UsagePlan", "IngestRestApiUsagePlan", "USAGE_PLAN"},
 		{"Pipeline", delivery, "Lake", "DELIVERY"},
 		{"Pipeline", group, "LakeLogGroup", "DELIVERY_LOG"},
 		{"Pipeline", function, "LakeTransformerFunction", "TRANSFORMER"},

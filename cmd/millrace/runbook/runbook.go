@@ -3,6 +3,7 @@ package runbook
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,15 @@ type Look struct {
 }
 
 // Sections are those of the third level, of which each is for an alarm.
-func Sections(text string) []Section {
+func Sections(text string) []Section { return level(text, "### ") }
+
+// Shared are the sections of the second level that a section leads to.
+func Shared(text string, s Section) []Section {
+	return slices.DeleteFunc(level(text, "## "), func(shared Section) bool { return !strings.Contains(s.Text, "(#"+shared.Anchor+")") })
+}
+
+// level are the sections whose headings begin so. Each ends at the next heading, whatever its level.
+func level(text, mark string) []Section {
 	var sections []Section
 	var look *Look
 	fenced, inside := false, false
@@ -32,8 +41,8 @@ func Sections(text string) []Section {
 		fence := strings.HasPrefix(line, "```")
 		switch {
 		case !fenced && strings.HasPrefix(line, "#"):
-			if inside = strings.HasPrefix(line, "### "); inside {
-				title := strings.TrimSpace(strings.TrimPrefix(line, "### "))
+			if inside = strings.HasPrefix(line, mark); inside {
+				title := strings.TrimSpace(strings.TrimPrefix(line, mark))
 				sections = append(sections, Section{Title: title, Anchor: Anchor(title)})
 			}
 			continue

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
+	apitypes "github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -50,7 +52,35 @@ func (l *looker) key(ctx context.Context) []Check {
 	if err != nil {
 		return unknown(ingest, "API key", err)
 	}
-	return one(ingest, "API key", key.Enabled, id+map[bool]string{true: " is enabled", false: " is disabled"}[key.Enabled], "ingest-clienterrors")
+	if !key.Enabled {
+		return one(ingest, "API key", false, id+" is disabled", "ingest-clienterrors")
+	}
+	plans := apigateway.NewGetUsagePlansPaginator(l.gateway, &apigateway.GetUsagePlansInput{})
+	for plans.HasMorePages() {
+		page, err := plans.NextPage(ctx)
+		if err != nil {
+			return unknown(ingest, "API key", err)
+		}
+		for _, plan := range page.Items {
+			if !l.covers(plan) {
+				continue
+			}
+			// The emulator's GetUsagePlans does not look at its KeyId.
+			_, err := l.gateway.GetUsagePlanKey(ctx, &apigateway.GetUsagePlanKeyInput{UsagePlanId: plan.Id, KeyId: &id})
+			if err == nil {
+				return one(ingest, "API key", true, id+" is enabled, in plan "+aws.ToString(plan.Id), "")
+			}
+			if !missing(err) {
+				return unknown(ingest, "API key", err)
+			}
+		}
+	}
+	return one(ingest, "API key", false, id+" is in no usage plan of the API", "ingest-clienterrors")
+}
+
+// covers says whether a usage plan is for the line's API.
+func (l *looker) covers(plan apitypes.UsagePlan) bool {
+	return slices.ContainsFunc(plan.ApiStages, func(s apitypes.ApiStage) bool { return aws.ToString(s.ApiId) == l.Names["API_ID"] })
 }
 
 func (l *looker) stream(ctx context.Context) []Check {
