@@ -30,7 +30,7 @@ func alarmsOfProd(t *testing.T) []string {
 					AlarmDescription   string
 					AlarmActions       []any
 					AlarmConfiguration any
-					Tags             []struct{ Key, Value string }
+					Tags               []struct{ Key, Value string }
 				}
 			}
 		}
