@@ -1,4 +1,3 @@
-// Package docs holds what the documents say to what is there.
 package docs
 
 import (

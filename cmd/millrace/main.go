@@ -27,6 +27,9 @@ type CLI struct {
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
 	Cost      costCmd      `cmd:"" help:"Compute what a month of events costs an environment, by stage, from its templates and from list prices (docs/choosing.md)."`
+	Break     breakCmd     `cmd:"" help:"Break the local environment in one of five ways, without saying which; to practise docs/runbook.md."`
+	Diagnose  diagnoseCmd  `cmd:"" help:"Run the first look of an alarm's section in docs/runbook.md. It changes nothing."`
+	Status    statusCmd    `cmd:"" help:"Look at every stage of the deployed line, and at its alarms. Exits 1 if something is red, 2 if it could not look (docs/runbook.md)."`
 	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
 	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
@@ -66,7 +69,7 @@ func run(arguments []string) int {
 		return ok
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "\nmillrace: interrupted")
-	case errors.Is(err, errNotCompared):
+	case errors.Is(err, errNotCompared), errors.Is(err, errNotLooked):
 		fmt.Fprintln(os.Stderr, "millrace:", err)
 		return usage
 	default:

@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/millrace-cdk/millrace/cmd/millrace/fault"
 	"github.com/millrace-cdk/millrace/local/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
@@ -49,12 +49,8 @@ func (d *demo) breakLoader(ctx context.Context) error {
 	}
 	arn := aws.ToString(mappings.EventSourceMappings[0].FunctionArn)
 	name, _ := rollout.Split(arn)
-	_, err = client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: &name,
-		Environment:  &lambdatypes.Environment{Variables: map[string]string{spec.Variable: ""}},
-	})
-	if err != nil {
-		return fmt.Errorf("breaking %s: %w", name, err)
+	if err := fault.Configure(ctx, d.AWS, name, map[string]string{spec.Variable: ""}); err != nil {
+		return err
 	}
 	if _, err := rollout.Force(ctx, client, arn); err != nil { // no hook would let it through
 		return err
