@@ -18,7 +18,7 @@ import (
 	"github.com/millrace-cdk/millrace/internal/flinkapp"
 )
 
-// Runtime is the Flink of the service and, as FlinkVersion, of the laptop's tests (requirements-flink.in).
+// Runtime is the Flink of the service and, as FlinkVersion, of the laptop's tests (test/flink/requirements.in).
 // https://docs.aws.amazon.com/managed-flink/latest/java/flink-2-3.html
 const (
 	Runtime      = "FLINK-2_3"

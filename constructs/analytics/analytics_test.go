@@ -1,7 +1,9 @@
 package analytics_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -132,13 +134,22 @@ func TestTheRoleIsForThisServiceAndAccountAndReadsWhatIsReadAndWritesWhatIsWritt
 	statement(arn("Results"), []any{"kinesis:PutRecords", "kinesis:DescribeStreamSummary"})
 }
 
+func TestTheLaptopHasTheFlinkOfTheService(t *testing.T) {
+	text, err := os.ReadFile("../../test/flink/requirements.in")
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\napache-flink=="+analytics.FlinkVersion+"\n")
+	minor, _, _ := strings.Cut(strings.Replace(analytics.FlinkVersion, ".", "_", 1), ".")
+	assert.Equal(t, analytics.Runtime, "FLINK-"+minor)
+}
+
 func TestTheSameFilesMakeTheSameAsset(t *testing.T) {
 	key := func() any {
 		stack, a := with(nil)
 		return stack.Resolve(a.Application.ApplicationConfiguration()).(map[string]any)["applicationCodeConfiguration"].(map[string]any)["codeContent"].(map[string]any)["s3ContentLocation"].(map[string]any)["fileKey"]
 	}
-	assert.Equal(t, key(), key())
-	assert.Contains(t, key(), ".zip")
+	first, second := key(), key()
+	assert.Equal(t, first, second)
+	assert.Contains(t, first, ".zip")
 }
 
 func TestWithoutAConnectorSynthSaysThatTheApplicationCannotRunAndBuildsTheRest(t *testing.T) {

@@ -1,6 +1,9 @@
 package analytics
 
 import (
+	"regexp"
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -51,7 +54,6 @@ func (a *StreamAnalytics) role(p *StreamAnalyticsProps, code awss3assets.Asset) 
 
 // grant allows what Flink's connectors call, and no more.
 func (t Table) grant(role awsiam.Role) {
-	var key, folder = t.encryptionKey(), ""
 	switch {
 	case t.Stream != nil && t.Writes:
 		t.Stream.Grant(role, *jsii.Strings("kinesis:PutRecords", "kinesis:DescribeStreamSummary")...)
@@ -59,11 +61,9 @@ func (t Table) grant(role awsiam.Role) {
 		t.Stream.Grant(role, *jsii.Strings("kinesis:DescribeStream", "kinesis:DescribeStreamSummary",
 			"kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
 	case t.Writes:
-		folder = *t.Bucket.ArnForObjects(jsii.String(t.Prefix + "*"))
-		iam.Allow(role, folder, "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject")
+		iam.Allow(role, *t.Bucket.ArnForObjects(jsii.String(t.Prefix + "*")), "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject", "s3:DeleteObject")
 	default:
-		folder = *t.Bucket.ArnForObjects(jsii.String(t.Prefix + "*"))
-		iam.Allow(role, folder, "s3:GetObject")
+		iam.Allow(role, *t.Bucket.ArnForObjects(jsii.String(t.Prefix + "*")), "s3:GetObject")
 	}
 	if t.Bucket != nil {
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -72,12 +72,15 @@ func (t Table) grant(role awsiam.Role) {
 			Conditions: &map[string]any{"StringLike": map[string]any{"s3:prefix": t.Prefix + "*"}},
 		}))
 		suppress.Rules(suppress.Policy(role), "Flink names the objects of a table; the folder is all that is known before",
-			`AwsSolutions-IAM5[/^Resource::.+\/`+t.Prefix+`\*$/]`)
+			`AwsSolutions-IAM5[/^Resource::.+\/`+strings.ReplaceAll(regexp.QuoteMeta(t.Prefix), "/", `\/`)+`\*$/]`)
 	}
+	key := t.encryptionKey()
 	if key == nil {
 		return
 	}
-	key.Grant(role, jsii.String("kms:Decrypt")) // to write a part of an object needs it too
+	if t.Bucket != nil || !t.Writes { // a part of an object is written with it too
+		key.Grant(role, jsii.String("kms:Decrypt"))
+	}
 	if t.Writes {
 		key.Grant(role, jsii.String("kms:GenerateDataKey"))
 	}

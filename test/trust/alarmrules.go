@@ -51,6 +51,7 @@ func dimensionSets(namespace string) []map[string]string {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
 		},
+		"AWS/KinesisAnalytics": {{"Application": "AWS::KinesisAnalyticsV2::Application"}},
 		"AWS/SQS":              {{"QueueName": queueType}},
 		"Millrace/Loader":      {{"FunctionName": functionType}},
 		"Millrace/Transformer": {{"DeliveryStreamName": deliveryType}},
