@@ -13,7 +13,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 ENV ?= dev
 # The functions run on arm64 in every environment but local.
 GOARCH ?= arm64
-LAMBDAS := transformer loader migrator
+LAMBDAS := transformer loader migrator notifier
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
 GOVULNCHECK := .tools/govulncheck-1.9.0
 CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
@@ -44,6 +44,10 @@ node_modules/.done: package.json package-lock.json | preflight
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements.txt
 	@touch $@
+.venv-flink/.done: test/flink/requirements.txt | preflight
+	python3 -m venv .venv-flink
+	.venv-flink/bin/pip install --quiet --disable-pip-version-check --require-virtualenv --require-hashes -r $<
+	@touch $@
 .PHONY: build/millrace
 build/millrace: setup
 	@go build -o $@ ./cmd/millrace
@@ -69,7 +73,7 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
+	go test ./constructs/{analytics,database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply -update
 	@$(MAKE) --no-print-directory suppressions
@@ -84,15 +88,24 @@ requirements: preflight ## pins requirements.txt from requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt
 	python3 -m venv .tools/pin-scan && .tools/pin-scan/bin/pip install --quiet -r test/scan/requirements.in
 	(echo "# Pinned from requirements.in: make requirements"; .tools/pin-scan/bin/pip freeze) > test/scan/requirements.txt
+	python3 -m venv .tools/pin-flink && .tools/pin-flink/bin/pip install --quiet pip-tools==7.6.2
+	(echo "# Pinned from requirements.in, with hashes: make requirements"; .tools/pin-flink/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file - test/flink/requirements.in) > test/flink/requirements.txt
 
 ## Checks
 
-.PHONY: test race cover fuzz soak lint vuln sbom bench verify-aws
+.PHONY: test test-flink race cover fuzz soak lint vuln sbom bench verify-aws
 test: build/millrace ## every test, the end-to-end one on env=local included
 	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
 	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...
+test-flink: setup ## the .sql files under PyFlink on real data, held to DuckDB; says so where it cannot be had (FLINK_REQUIRED=1: fails; UPDATE=1: rewrites docs/analytics.md)
+	@why=""; \
+	if ! command -v java > /dev/null; then why="there is no java, of which Flink needs 17"; \
+	elif [ ! -e .venv-flink/.done ]; then why=$$(.venv/bin/python -m pip index versions apache-flink 2>&1) && why="" || why="pip serves no apache-flink: $$why"; fi; \
+	if [ -n "$$why" ]; then echo "test-flink: NOT run, $$why"; [ -z "$(FLINK_REQUIRED)" ]; exit; fi; \
+	$(MAKE) --no-print-directory .venv-flink/.done && go test -count=1 -v -timeout 20m ./test/flink $(if $(UPDATE),-update)
 race: setup ## the tests that synthesize nothing, under the race detector; needs a C compiler
 	go test -race -shuffle=on $(PLAIN_PACKAGES)
 fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the gateway (SEED=n repeats a run)
