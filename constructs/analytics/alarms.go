@@ -25,27 +25,27 @@ func (a *StreamAnalytics) watch(p *StreamAnalyticsProps) {
 		return
 	}
 	scope, path := constructs.NewConstruct(a, jsii.String("Alarms")), *a.Node().Path()
-	add := func(id, what string, metric awscloudwatch.IMetric, threshold float64, missing awscloudwatch.TreatMissingData) {
+	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64, missing awscloudwatch.TreatMissingData) {
 		a.alarms = append(a.alarms, watch.Alarm(scope, id, &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(path + " " + what),
 			Metric:             metric,
 			Threshold:          &threshold,
 			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			EvaluationPeriods:  jsii.Number(3),
+			EvaluationPeriods:  &periods,
 			TreatMissingData:   missing,
 		}, p.AlarmActions))
 	}
 	minute := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1))}
 	add("Down", "is not running: nothing is computed, and the stream keeps what waits. Look first whether it was started, then at its log group.",
-		a.MetricDowntime(minute), 0, awscloudwatch.TreatMissingData_BREACHING)
+		a.MetricDowntime(minute), 0, 3, awscloudwatch.TreatMissingData_BREACHING)
 	add("FailedCheckpoints", "cannot write checkpoints: after a failure it computes again from the last one that it has. Look first at its log group, then at the size of its state.",
 		awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 			Expression:   jsii.String("RATE(failed)"),
 			Label:        jsii.String("failed checkpoints a second"),
 			UsingMetrics: &map[string]awscloudwatch.IMetric{"failed": a.MetricFailedCheckpoints(nil)},
-		}), 0, awscloudwatch.TreatMissingData_NOT_BREACHING)
+		}), 0, 3, awscloudwatch.TreatMissingData_NOT_BREACHING)
 	if slices.ContainsFunc(p.Tables, func(t Table) bool { return t.Stream != nil && !t.Writes }) && !*p.MaxLag.IsUnresolved() {
 		add("Lag", "is behind a stream by more than "+*p.MaxLag.ToHumanString()+": results come late. Look first at the use of the processor, then raise Parallelism.",
-			a.MetricMillisBehindLatest(nil), *p.MaxLag.ToMilliseconds(nil), awscloudwatch.TreatMissingData_NOT_BREACHING)
+			a.MetricMillisBehindLatest(), *p.MaxLag.ToMilliseconds(nil), 15, awscloudwatch.TreatMissingData_NOT_BREACHING)
 	}
 }

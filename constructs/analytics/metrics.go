@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
@@ -32,10 +33,15 @@ func (a *StreamAnalytics) MetricCheckpointDuration(options *awscloudwatch.Metric
 	return a.metric("lastCheckpointDuration", awscloudwatch.Stats_MAXIMUM(), options)
 }
 
-// MetricMillisBehindLatest is how far the application is behind the newest record of the streams that it reads, in
-// milliseconds, by default the most in 5 minutes.
-func (a *StreamAnalytics) MetricMillisBehindLatest(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return a.metric("millisBehindLatest", awscloudwatch.Stats_MAXIMUM(), options)
+// MetricMillisBehindLatest is how far the application is behind the newest record of the shard that it is furthest behind
+// in, in milliseconds, the most in a minute. It is a query of Metrics Insights, as the connector says it for each shard,
+// with dimensions of its own.
+func (a *StreamAnalytics) MetricMillisBehindLatest() awscloudwatch.MathExpression {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.Sprintf(`SELECT MAX(millisBehindLatest) FROM "AWS/KinesisAnalytics" WHERE Application = '%s'`, *a.Application.Ref()),
+		Label:      jsii.String("millisBehindLatest"),
+		Period:     awscdk.Duration_Minutes(jsii.Number(1)),
+	})
 }
 
 // MetricCPUUtilization is how much of the task managers' processors is used, in percent, by default the
