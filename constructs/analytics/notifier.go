@@ -23,8 +23,11 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/stream"
 )
 
-// notifierPackage is the function's main package.
-const notifierPackage = "github.com/millrace-cdk/millrace/lambdas/notifier/cmd"
+// The function's main package, and its variable with the topic's ARN, to which a test holds it.
+const (
+	notifierPackage = "github.com/millrace-cdk/millrace/lambdas/notifier/cmd"
+	topicVariable   = "TOPIC_ARN"
+)
 
 // Of the mapping.
 const (
@@ -117,7 +120,7 @@ func (n *AnomalyNotifier) function(p AnomalyNotifierProps) *gofunc.GoFunction {
 		Package:       notifierPackage,
 		Description:   "Tells a topic of anomalies",
 		Architecture:  p.Architecture,
-		Environment:   map[string]string{"TOPIC_ARN": *p.Topic.TopicArn()},
+		Environment:   map[string]string{topicVariable: *p.Topic.TopicArn()},
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(notifierTimeout)),
 		LogRetention:  p.LogRetention,
 		RemovalPolicy: p.RemovalPolicy,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/analytics"
 	"github.com/millrace-cdk/millrace/constructs/stream"
+	function "github.com/millrace-cdk/millrace/lambdas/notifier"
 	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
@@ -80,6 +81,9 @@ func TestTheNotifierMayPublishToItsTopicAlone(t *testing.T) {
 			map[string]any{"Action": "sns:Publish", "Effect": "Allow", "Resource": map[string]any{"Ref": *topic}},
 			assertions.Match_ObjectLike(&map[string]any{"Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}}),
 		})}),
+	})
+	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Environment": map[string]any{"Variables": map[string]any{function.TopicVariable: map[string]any{"Ref": *topic}}},
 	})
 }
 

@@ -25,6 +25,11 @@ COMMENT = re.compile(r"\A(?: \s+ | --[^\n]* | /\*.*?\*/ )*", re.VERBOSE | re.DOT
 TABLE = re.compile(r"CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?`?(\w+)`?", re.IGNORECASE)
 
 
+def statements(text):
+    """The statements of a file, without what stands before and after them."""
+    return [one for one in (COMMENT.sub("", statement).strip() for statement in STATEMENT.findall(text)) if one]
+
+
 def quote(text):
     return "'" + text.replace("'", "''") + "'"
 
@@ -43,12 +48,11 @@ def main():
 
     inserts = tables.create_statement_set()
     for path in sorted((pathlib.Path(__file__).parent / "sql").glob("*.sql")):
-        for statement in STATEMENT.findall(path.read_text()):
-            statement = COMMENT.sub("", statement).strip()
+        for statement in statements(path.read_text()):
             if statement[:6].upper() == "INSERT":
                 inserts.add_insert_sql(statement)
-            elif statement:
-                tables.execute_sql(statement)
+                continue
+            tables.execute_sql(statement)
             if table := TABLE.match(statement):
                 options = groups.get("table." + table[1])
                 if options is None:

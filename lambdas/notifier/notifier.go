@@ -13,6 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
+// TopicVariable is the environment variable with the topic's ARN.
+const TopicVariable = "TOPIC_ARN"
+
 // What SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 const (
 	batchEntries = 10

@@ -1,15 +1,22 @@
 package flink
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/lambdas/notifier"
 )
 
 // anomaly is a row of the table anomalies.
@@ -72,6 +79,30 @@ func compareAnomalies(t *testing.T, got []map[string]any, readings string) (foun
 	assert.Len(t, found, len(want))
 	t.Logf("anomalies: %d of Flink, %d of DuckDB and Go, of %d scores", len(found), len(want), len(scores))
 	return found
+}
+
+// published is how many of the rows the notifier's function publishes.
+func published(t *testing.T, rows []map[string]any) (count int) {
+	t.Helper()
+	var batch events.KinesisEvent
+	for _, row := range rows {
+		text, err := json.Marshal(row)
+		require.NoError(t, err)
+		batch.Records = append(batch.Records, events.KinesisEventRecord{Kinesis: events.KinesisRecord{Data: text}})
+	}
+	n := &notifier.Notifier{SNS: publisher{&count}, Log: slog.New(slog.DiscardHandler)}
+	answer, err := n.Handle(t.Context(), batch)
+	require.NoError(t, err)
+	assert.Empty(t, answer.BatchItemFailures)
+	return count
+}
+
+// publisher counts messages.
+type publisher struct{ count *int }
+
+func (p publisher) PublishBatch(_ context.Context, in *sns.PublishBatchInput, _ ...func(*sns.Options)) (*sns.PublishBatchOutput, error) {
+	*p.count += len(in.PublishBatchRequestEntries)
+	return &sns.PublishBatchOutput{}, nil
 }
 
 // measure is the table of docs/analytics.md: how good the alarms are, by series.

@@ -38,10 +38,7 @@ const closeEnough = 1e-9
 var sql = []string{root + "/examples/anomalies/sql/windows.sql", root + "/examples/anomalies/sql/anomalies.sql"}
 
 func TestFlinkComputesWhatDuckDBComputes(t *testing.T) {
-	python := filepath.Join(root, ".venv-flink", "bin", "python")
-	if _, err := os.Stat(filepath.Join(root, ".venv-flink", ".done")); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("there is no .venv-flink: `make test-flink` makes it, where pip serves apache-flink")
-	}
+	python := installed(t)
 	folder := t.TempDir()
 	events, series := filepath.Join(folder, "events.json"), realSeries(t)
 	writeEvents(t, events)
@@ -56,10 +53,35 @@ func TestFlinkComputesWhatDuckDBComputes(t *testing.T) {
 	t.Run("windows", func(t *testing.T) { compareWindows(t, out["windows"], events) })
 	t.Run("anomalies", func(t *testing.T) {
 		found := compareAnomalies(t, out["anomalies"], readings)
+		assert.Equal(t, len(found), published(t, out["anomalies"]), "the notifier tells of every one of them")
 		table := measure(append(slices.Clone(series), injected...), episodes, found)
 		t.Log("\n" + table)
 		holdDocument(t, table)
 	})
+}
+
+// installed is the Python that has Flink.
+func installed(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(root, ".venv-flink", ".done")); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no .venv-flink: `make test-flink` makes it, where pip serves apache-flink")
+	}
+	python, err := filepath.Abs(filepath.Join(root, ".venv-flink", "bin", "python"))
+	require.NoError(t, err)
+	return python
+}
+
+func TestAStatementGoesOnToASemicolonThatIsInNoTextAndNoComment(t *testing.T) {
+	python, folder := installed(t), filepath.Join(t.TempDir(), "application")
+	unpack(t, flinkapp.Application{}, folder)
+	command := exec.CommandContext(t.Context(), python, "-c", "import json, main, sys; print(json.dumps(main.statements(sys.stdin.read())))")
+	command.Dir = folder
+	command.Stdin = strings.NewReader("-- it's a comment; of one line\nSELECT 'a;''b' -- and; here\n, `c;d`;;\n/* ; */\nINSERT INTO x SELECT \";\" ;\n-- the end;\n")
+	said, err := command.Output()
+	require.NoError(t, err)
+	var got []string
+	require.NoError(t, json.Unmarshal(said, &got))
+	assert.Equal(t, []string{"SELECT 'a;''b' -- and; here\n, `c;d`", "INSERT INTO x SELECT \";\""}, got)
 }
 
 // run unpacks the archive, runs its program with files in place of the tables, and returns the rows of each output.
@@ -85,9 +107,7 @@ func run(t *testing.T, python, folder string, inputs map[string]string, outputs 
 	properties := filepath.Join(folder, "properties.json")
 	require.NoError(t, os.WriteFile(properties, text, 0o600))
 
-	absolute, err := filepath.Abs(python)
-	require.NoError(t, err)
-	said, err := exec.CommandContext(t.Context(), absolute, filepath.Join(application, flinkapp.Program), "--properties="+properties).CombinedOutput()
+	said, err := exec.CommandContext(t.Context(), python, filepath.Join(application, flinkapp.Program), "--properties="+properties).CombinedOutput()
 	require.NoError(t, err, "%s", said)
 
 	rows := map[string][]map[string]any{}

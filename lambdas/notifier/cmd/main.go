@@ -3,7 +3,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 
@@ -25,9 +25,9 @@ func main() {
 }
 
 func wire(ctx context.Context, log *slog.Logger) (*notifier.Notifier, error) {
-	topic := os.Getenv("TOPIC_ARN")
+	topic := os.Getenv(notifier.TopicVariable)
 	if topic == "" {
-		return nil, errors.New("TOPIC_ARN is empty: the construct that defines this function sets it")
+		return nil, fmt.Errorf("%s is empty: the construct that defines this function sets it", notifier.TopicVariable)
 	}
 	aws, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
