@@ -11,20 +11,22 @@ export CDK_DISABLE_CLI_TELEMETRY := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 ENV ?= dev
+# pip takes no file whose SHA-256 is not the one that the requirements say.
+INSTALL := install --quiet --disable-pip-version-check --require-virtualenv --require-hashes
 # The functions run on arm64 in every environment but local.
 GOARCH ?= arm64
-LAMBDAS := transformer loader migrator notifier
+LAMBDAS := transformer loader migrator hook notifier
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
 GOVULNCHECK := .tools/govulncheck-1.9.0
 CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
-CYCLONEDX_PYTHON := .tools/cyclonedx-bom-7.3.0
 CHECKOV := .tools/checkov/.done
+SUPPLY := .tools/supply/.done
 ACTIONLINT := .tools/actionlint-1.7.12
 CDK := node_modules/.bin/cdk
 
 # Packages that synthesize: each links the whole CDK, whose runtime has races of
 # its own. The others are held to the race detector too.
-SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/... ./test/verifyaws/...
+SYNTH_PACKAGES := . ./constructs/... ./stacks/... ./test/snapshot/... ./test/guard/... ./test/verifyaws/...
 PLAIN_PACKAGES := ./internal/... ./spec/... ./lambdas/... ./local/... ./cmd/... ./docs/...
 
 .PHONY: help
@@ -42,11 +44,11 @@ node_modules/.done: package.json package-lock.json | preflight
 	@touch $@
 .venv/.done: requirements.txt | preflight
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements.txt
+	.venv/bin/pip $(INSTALL) -r requirements.txt
 	@touch $@
 .venv-flink/.done: test/flink/requirements.txt | preflight
 	python3 -m venv .venv-flink
-	.venv-flink/bin/pip install --quiet --disable-pip-version-check --require-virtualenv --require-hashes -r $<
+	.venv-flink/bin/pip $(INSTALL) -r $<
 	@touch $@
 .PHONY: build/millrace
 build/millrace: setup
@@ -64,8 +66,8 @@ down: build/millrace ## stops it and removes its data
 
 ## Templates and functions
 
-.PHONY: synth lambdas snapshots picture requirements
-synth: setup ## templates of ENV (local, dev, staging, prod) to cdk.out/; needs no AWS account
+.PHONY: synth lambdas snapshots picture requirements guard
+synth: setup ## templates of ENV (local, dev, staging, prod, recovery; or pipeline) to cdk.out/; needs no AWS account
 	@$(CDK) synth --quiet --output cdk.out -c env=$(ENV)
 lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	@for name in $(LAMBDAS); do \
@@ -73,30 +75,35 @@ lambdas: preflight ## build/<name>/bootstrap for GOARCH (arm64)
 	  ls -lh build/$$name/bootstrap | awk '{ print $$5, $$9 }'; \
 	done
 snapshots: build/millrace ## rewrites the golden templates and the picture; read the difference
-	go test ./constructs/{analytics,database,delivery,gofunc,ingest,load,stream} ./test/snapshot -update
+	go test ./constructs/{analytics,database,delivery,gofunc,ingest,load,observe,recovery,release,rollout,stream} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
-	go test -count=1 ./test/trust ./test/supply -update
+	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
 	@$(MAKE) --no-print-directory suppressions
 	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
 .PHONY: suppressions
 suppressions: setup $(CHECKOV) ## rewrites docs/suppressions.md: what the scanners found and why it stands
-	go test -count=1 -run '^TestScan$$' ./test/scan -update
-picture: preflight ## draws docs/images/data-flow.svg from the templates of prod
+	go test -count=1 -timeout 20m -run '^TestScan$$' ./test/scan -update
+guard: build/millrace ## what must not be deployed of the change from BASE (a revision, an assembly's folder) to HEAD (HEAD); exits 1 on findings
+	@$(if $(BASE),,$(error say BASE=… (a git revision, or the folder of a cloud assembly)))build/millrace guard $(BASE) $(HEAD)
+.PHONY: review
+review: build/millrace ## the comment for a pull request from BASE (origin/main) to HEAD, into build/review.md; exits 1 on findings
+	@rm -f build/review.md
+	@build/millrace guard $(or $(BASE),origin/main) $(HEAD) --comment=build/review.md
+picture: preflight ## draws docs/images/ from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
-requirements: preflight ## pins requirements.txt from requirements.in
-	python3 -m venv .tools/pin && .tools/pin/bin/pip install --quiet -r requirements.in
-	(echo "# Pinned from requirements.in: make requirements"; .tools/pin/bin/pip freeze) > requirements.txt
-	python3 -m venv .tools/pin-scan && .tools/pin-scan/bin/pip install --quiet -r test/scan/requirements.in
-	(echo "# Pinned from requirements.in: make requirements"; .tools/pin-scan/bin/pip freeze) > test/scan/requirements.txt
-	python3 -m venv .tools/pin-flink && .tools/pin-flink/bin/pip install --quiet pip-tools==7.6.2
-	(echo "# Pinned from requirements.in, with hashes: make requirements"; .tools/pin-flink/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file - test/flink/requirements.in) > test/flink/requirements.txt
+	go run ./docs/picture/dashboard -o docs/images/dashboard.svg test/snapshot/testdata/prod-*.template.json
+requirements: $(SUPPLY) ## pins what the requirements.in name and all below it, with hashes (UPGRADE=--upgrade: anew)
+	@for in in requirements test/flink/requirements test/scan/requirements test/supply/requirements; do \
+	  .tools/supply/bin/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file $$in.txt $$in.in; \
+	  (echo "# Pinned from requirements.in, each file by its SHA-256: make requirements"; grep -v '^#' $$in.txt) > $$in.new && mv $$in.new $$in.txt; \
+	done
 
 ## Checks
 
 .PHONY: test test-flink race cover fuzz soak lint vuln sbom bench verify-aws
-test: build/millrace ## every test, the end-to-end one on env=local included
-	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/supply/... ./test/trust/...
+test: build/millrace $(CHECKOV) $(SUPPLY) ## every test, the end-to-end one on env=local included
+	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/commands/... ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
 	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...
@@ -106,8 +113,8 @@ test-flink: setup ## the .sql files under PyFlink on real data, held to DuckDB; 
 	elif [ ! -e .venv-flink/.done ]; then why=$$(.venv/bin/python -m pip index versions apache-flink 2>&1) && why="" || why="pip serves no apache-flink: $$why"; fi; \
 	if [ -n "$$why" ]; then echo "test-flink: NOT run, $$why"; [ -z "$(FLINK_REQUIRED)" ]; exit; fi; \
 	$(MAKE) --no-print-directory .venv-flink/.done && go test -count=1 -v -timeout 20m ./test/flink $(if $(UPDATE),-update)
-race: setup ## the tests that synthesize nothing, under the race detector; needs a C compiler
-	go test -race -shuffle=on $(PLAIN_PACKAGES)
+race: setup ## the tests that synthesize nothing, under the race detector, with coverage by package; needs a C compiler
+	go test -race -cover -shuffle=on $(PLAIN_PACKAGES)
 fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the gateway (SEED=n repeats a run)
 	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; \
 	go test -count=1 -v -timeout 30m -run '^TestNoBodyBreaksOutOfATemplate$$' ./constructs/ingest -fuzzbodies=100000 -fuzzseed=$$seed; \
@@ -123,7 +130,7 @@ lint: setup $(GOLANGCI_LINT) $(ACTIONLINT) $(CHECKOV) ## formatters, vet, linter
 	$(GOLANGCI_LINT) fmt --diff
 	$(GOLANGCI_LINT) run
 	$(ACTIONLINT)
-	go test -count=1 ./test/scan
+	go test -count=1 -timeout 20m ./test/scan
 	@sed -n '/ are accepted,/,$$p' docs/suppressions.md
 	go test -count=1 -v -run '^TestEveryMutationIsNoticed$$' ./test/trust
 cover: setup ## coverage by package, of the tests that synthesize nothing
@@ -131,21 +138,21 @@ cover: setup ## coverage by package, of the tests that synthesize nothing
 	@go test -coverprofile=build/cover.out $(PLAIN_PACKAGES) > build/cover.txt || { cat build/cover.txt; exit 1; }
 	@awk -F'\t' '/coverage:/ { sub(".*/millrace/", "", $$2); gsub("coverage: | of statements", "", $$NF); printf "%8s  %s\n", $$NF, $$2 }' build/cover.txt
 	@go tool cover -func=build/cover.out | awk 'END { printf "%8s  of all statements\n", $$NF }'
-vuln: $(GOVULNCHECK) ## known vulnerabilities that our code can reach; says so where vuln.go.dev is out of reach (VULN_REQUIRED=1: fails)
+vuln: $(GOVULNCHECK) ## known vulnerabilities that our code can reach; fails, and says so, where vuln.go.dev is out of reach
 	@if why=$$(curl --fail --silent --show-error --max-time 30 --output /dev/null https://vuln.go.dev/index/db.json 2>&1); then \
 	  $(GOVULNCHECK) $(PLAIN_PACKAGES); \
 	  $(GOVULNCHECK) -scan package $(SYNTH_PACKAGES) ./examples/...; \
 	else \
-	  echo "vuln: NOT checked, the Go vulnerability database is out of reach: $$why"; [ -z "$(VULN_REQUIRED)" ]; \
+	  echo "vuln: NOT checked, the Go vulnerability database is out of reach: $$why"; exit 1; \
 	fi
-sbom: setup $(CYCLONEDX_GO) $(CYCLONEDX_PYTHON) ## what it is made of, as CycloneDX: build/sbom/
+sbom: setup $(CYCLONEDX_GO) $(SUPPLY) ## what it is made of, as CycloneDX: build/sbom/
 	@mkdir -p build/sbom
 	@$(CYCLONEDX_GO) mod -json -licenses -test -output build/sbom/go.cdx.json
 	@for name in $(LAMBDAS); do \
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(CYCLONEDX_GO) app -json -licenses -main lambdas/$$name/cmd -output build/sbom/$$name.cdx.json; \
 	done
 	@npm sbom --sbom-format cyclonedx --package-lock-only > build/sbom/npm.cdx.json
-	@$(CYCLONEDX_PYTHON)/bin/cyclonedx-py environment --of JSON -o build/sbom/python.cdx.json .venv/bin/python
+	@.tools/supply/bin/cyclonedx-py environment --of JSON -o build/sbom/python.cdx.json .venv/bin/python
 	@ls -lh build/sbom/*.json | awk '{ print $$5, $$9 }'
 
 ## Tools of one version each
@@ -160,9 +167,11 @@ $(CYCLONEDX_GO):
 	$(call install,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0)
 $(ACTIONLINT):
 	$(call install,github.com/rhysd/actionlint/cmd/actionlint@v1.7.12)
-$(CYCLONEDX_PYTHON):
-	python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.3.0 || { rm -rf $@; exit 1; }
 $(CHECKOV): test/scan/requirements.txt | preflight
 	python3 -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(@D)/bin/pip $(INSTALL) -r $<
+	@touch $@
+$(SUPPLY): test/supply/requirements.txt | preflight
+	python3 -m venv $(@D)
+	$(@D)/bin/pip $(INSTALL) -r $<
 	@touch $@

@@ -36,6 +36,10 @@ func synth() (err error) {
 
 	app := awscdk.NewApp(nil)
 	name, _ := app.Node().TryGetContext(new("env")).(string)
+	if name == stacks.ReleaseName {
+		stacks.NewRelease(app, stacks.Releases())
+		return stacks.CheckReferences(app.Synth(nil))
+	}
 	env, err := stacks.EnvironmentNamed(name, os.Getenv)
 	if err != nil {
 		return err

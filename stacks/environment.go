@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/constructs/observe"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // Environment is one deployment of millrace: everything in which environments
@@ -20,8 +23,14 @@ type Environment struct {
 	// Name stands in the stacks' names, Millrace-NAME-Foundation and so on:
 	// lower-case letters, digits and hyphens.
 	Name string
+	// Account is the AWS account to deploy to. Default: that of whoever deploys, so that the templates
+	// are the same for all.
+	Account string
 	// Region is the AWS region to deploy to.
 	Region string
+	// CheckedBy is the ARN of a role, of any account, that may check the environment after a deploy:
+	// the release's. It gets an API key of its own, or may sign; it reads the lake. Default: nobody.
+	CheckedBy string
 	// AvailabilityZones are the zones of Region that the database's network
 	// spans, at least two. They are values and no lookup, so that synth gives the
 	// same with credentials and without.
@@ -35,10 +44,18 @@ type Environment struct {
 	// a value: logs that nobody deletes are a cost that nobody sees.
 	LogRetention awslogs.RetentionDays
 
+	// Rollout is how a change of the transformers and the loader takes over.
+	//
+	// Default: at once, when it is deployed, and without a check.
+	Rollout *rollout.Options
+
 	API      API
 	Stream   Stream
 	Delivery Delivery
 	Database Database
+	Recovery Recovery
+	// Operation is how it is watched over.
+	Operation Operation
 
 	// Omit are the CloudFormation types that the target does not know: resources
 	// of these types are left out of the templates. It is for emulators; on AWS
@@ -66,8 +83,6 @@ type API struct {
 	// Waf puts a web application firewall before the API, which AWS bills by the month and by
 	// request. Default: false.
 	Waf bool
-	// SkipAlarms leaves the API's alarms out: an emulator has no metrics of an API to alarm on. Default: false.
-	SkipAlarms bool
 	// AccountHasLogRole says that the account's API Gateway already has its role
 	// for writing logs (AWS::ApiGateway::Account, one per account and region), so
 	// that the stack leaves it alone. Default: false, the stack makes it.
@@ -81,6 +96,16 @@ type Stream struct {
 	// RetentionHours is how long the stream keeps a record, 24 to 8760 hours:
 	// https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html
 	RetentionHours int
+	// ShardMetrics measures each shard, at the price of two custom metrics a shard, so that there is an
+	// alarm for a hot one before it refuses anything. Default: false.
+	ShardMetrics bool
+}
+
+func (s Stream) shardLevelMetrics() []awskinesis.ShardLevelMetrics {
+	if !s.ShardMetrics {
+		return nil
+	}
+	return []awskinesis.ShardLevelMetrics{awskinesis.ShardLevelMetrics_INCOMING_BYTES, awskinesis.ShardLevelMetrics_INCOMING_RECORDS}
 }
 
 // Delivery is an environment's delivery to the lake.
@@ -114,8 +139,27 @@ type Database struct {
 	SkipRotation bool
 }
 
+// Operation is how an environment is watched over.
+type Operation struct {
+	// PageTo are woken by what is critical, TicketTo are told of every alarm: e-mail addresses and
+	// https:// URLs. Default: nobody.
+	PageTo, TicketTo []string
+	// Severities are those that differ from the alarms' own, by the anchor of the
+	// alarm's section in the runbook: "ingest-clienterrors". Default: none.
+	Severities map[string]observe.Severity
+	// Runbook is where the runbook is read. Default: [observe.DefaultRunbook].
+	Runbook string
+	// Prices are what the dashboard computes the cost of a million events of.
+	Prices observe.Prices
+	// SkipSymptoms leaves out the composite alarms, and SkipMathAlarms the alarms on metric math,
+	// which an emulator rejects. Default: false.
+	SkipSymptoms, SkipMathAlarms bool
+}
+
 var (
 	environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+	accountID       = regexp.MustCompile(`^\d{12}$`)
+	roleARN         = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
 	regionName      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	instanceType    = regexp.MustCompile(`^[a-z0-9]+\.[a-z0-9]+$`)
 )
@@ -133,6 +177,8 @@ func (e Environment) Validate() error {
 	}
 
 	problem(!environmentName.MatchString(e.Name), "Name must be lower-case letters, digits and hyphens, got %q", e.Name)
+	problem(e.Account != "" && !accountID.MatchString(e.Account), "Account must be the twelve digits of an AWS account, got %q", e.Account)
+	problem(e.CheckedBy != "" && !roleARN.MatchString(e.CheckedBy), "CheckedBy must be the ARN of a role, got %q", e.CheckedBy)
 	problem(!regionName.MatchString(e.Region), "Region must be an AWS region such as eu-west-1, got %q", e.Region)
 	problem(len(e.AvailabilityZones) < 2, "AvailabilityZones must be two or more, got %d: a database's subnet group needs two", len(e.AvailabilityZones))
 	for i, zone := range e.AvailabilityZones {
@@ -156,6 +202,14 @@ func (e Environment) Validate() error {
 	between("Database.StorageGiB", e.Database.StorageGiB, 20, 65_536, "GiB")
 	between("Database.BackupDays", e.Database.BackupDays, 1, 35, "days")
 	between("Database.Port", e.Database.Port, 1150, 65_535, "")
+	errs = append(errs, e.Recovery.validate(e))
+	if err := (&observe.AlertsProps{
+		PageTo: e.Operation.PageTo, TicketTo: e.Operation.TicketTo, Severities: e.Operation.Severities, Runbook: e.Operation.Runbook,
+	}).Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("Operation: %w", err))
+	}
+	problem(e.Operation.Prices == (observe.Prices{}), "Operation.Prices must be given: the dashboard computes the cost of them")
+	problem(!e.Disposable && (e.Operation.SkipSymptoms || e.Operation.SkipMathAlarms), "Operation must skip no alarms where data is kept: it is for emulators")
 	problem(!e.Disposable && len(e.Omit) > 0, "Omit must be empty where data is kept: it is for emulators, got %v", e.Omit)
 
 	if err := errors.Join(errs...); err != nil {

@@ -22,7 +22,7 @@ func TestEveryNamedEnvironmentIsValid(t *testing.T) {
 
 func TestAnUnknownEnvironmentIsAnErrorThatNamesTheKnownOnes(t *testing.T) {
 	_, err := EnvironmentNamed("production", nothing)
-	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, got "production": say -c env=dev`)
+	assert.EqualError(t, err, `env must be one of local, dev, staging, prod, recovery or pipeline, got "production": say -c env=dev`)
 }
 
 func TestValidateNamesEveryProblemAtOnce(t *testing.T) {
@@ -46,7 +46,7 @@ func TestValidateNamesEveryProblemAtOnce(t *testing.T) {
 }
 
 func TestDataIsKeptEverywhereButInLocalAndDev(t *testing.T) {
-	for name, disposable := range map[string]bool{"local": true, "dev": true, "staging": false, "prod": false} {
+	for name, disposable := range map[string]bool{"local": true, "dev": true, "staging": false, "prod": false, "recovery": false} {
 		env, err := EnvironmentNamed(name, nothing)
 		require.NoError(t, err)
 		assert.Equal(t, disposable, env.Disposable, name)
@@ -91,17 +91,65 @@ func TestParquetIsGatheredForAsLongAndAsLargeAsFirehoseDemands(t *testing.T) {
 }
 
 func TestTheFirewallStandsInProdAndInItsRehearsal(t *testing.T) {
-	for name, waf := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true} {
+	for name, waf := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true, "recovery": true} {
 		env, err := EnvironmentNamed(name, nothing)
 		require.NoError(t, err)
 		assert.Equal(t, waf, env.API.Waf, name)
 	}
 }
 
-func TestOnlyTheEmulatorGoesWithoutTheAPIsAlarms(t *testing.T) {
+func TestOnlyTheEmulatorGoesWithoutSomeAlarms(t *testing.T) {
 	for _, name := range EnvironmentNames() {
 		env, err := EnvironmentNamed(name, nothing)
 		require.NoError(t, err)
-		assert.Equal(t, name == "local", env.API.SkipAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipMathAlarms, name)
+		assert.Equal(t, name == "local", env.Operation.SkipSymptoms, name)
+	}
+}
+
+func TestProdIsCopiedToAnEnvironmentOfAnotherRegion(t *testing.T) {
+	prod, err := EnvironmentNamed("prod", nothing)
+	require.NoError(t, err)
+	second, err := EnvironmentNamed(prod.Recovery.CopyTo, nothing)
+	require.NoError(t, err)
+	assert.Equal(t, prod.Recovery.CopyRegion, second.Region)
+	assert.NotEqual(t, prod.Region, second.Region)
+	assert.True(t, second.Recovery.Receiving)
+	assert.Equal(t, prod.Delivery, second.Delivery, "a copy needs the bucket that it goes to")
+	assert.Equal(t, prod.Database.StorageGiB, second.Database.StorageGiB, "what is replayed must fit")
+}
+
+func TestProdsStreamWaitsAWeek(t *testing.T) {
+	for name, least := range map[string]int{"prod": 7 * 24, "recovery": 7 * 24} {
+		env, err := EnvironmentNamed(name, nothing)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, env.Stream.RetentionHours, least, name)
+	}
+}
+
+func TestOnlyWhatIsKeptIsBackedUp(t *testing.T) {
+	for name, days := range map[string]int{"local": 0, "dev": 0, "staging": 7, "prod": 35, "recovery": 0} {
+		env, err := EnvironmentNamed(name, nothing)
+		require.NoError(t, err)
+		assert.Equal(t, days, env.Recovery.BackupDays, name)
+	}
+}
+
+func TestValidateNamesWhatIsWrongWithTheRecovery(t *testing.T) {
+	env, err := EnvironmentNamed("prod", nothing)
+	require.NoError(t, err)
+	env.Name = "a-name-of-more-than-15"
+	env.Recovery = Recovery{BackupDays: 36, LockDays: 37, CopyRegion: env.Region, Vaults: []string{"vault"}, Receiving: true}
+	err = env.Validate()
+	for _, subject := range []string{
+		"Recovery.BackupDays must be 0 to 35 days, got 36", "Recovery.LockDays must be 0 to 35 days, for which recovery points are kept, got 37", "CopyTo and CopyRegion must be given together",
+		"Recovery.CopyRegion must be another region than eu-west-1", "Recovery.Vaults must be ARNs", "Name must be up to 15 characters",
+	} {
+		assert.ErrorContains(t, err, subject)
+	}
+	env.Recovery = Recovery{CopyTo: "a-name-of-more-than-15", CopyRegion: "Frankfurt", Vaults: []string{"arn:aws:backup:eu-west-1:111122223333:backup-vault:x"}}
+	err = env.Validate()
+	for _, subject := range []string{"Recovery.CopyRegion must be an AWS region", "Recovery.Vaults must be empty without BackupDays", "Recovery.CopyTo must be up to 15 characters"} {
+		assert.ErrorContains(t, err, subject)
 	}
 }

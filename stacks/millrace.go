@@ -1,6 +1,6 @@
 // Package stacks composes the constructs into millrace's stacks: one line an
 // arrow. What must never be replaced is in [Foundation]; what every deploy may
-// change is in [Pipeline].
+// change is in [Pipeline]; what the person on call looks at is in [Operations].
 package stacks
 
 import (
@@ -16,6 +16,7 @@ import (
 type Millrace struct {
 	Foundation *Foundation
 	Pipeline   *Pipeline
+	Operations *Operations
 }
 
 // NewMillrace defines env's stacks in scope, an app or a stage. It panics with
@@ -26,18 +27,28 @@ func NewMillrace(scope constructs.Construct, env Environment) *Millrace {
 	}
 	foundation := NewFoundation(scope, env)
 	pipeline := NewPipeline(scope, env, foundation)
+	operations := NewOperations(scope, env, foundation, pipeline)
 	database.RequireUnreachable(scope)
 	if len(env.Omit) > 0 {
 		omit(scope, env.Omit)
 	}
-	return &Millrace{Foundation: foundation, Pipeline: pipeline}
+	return &Millrace{Foundation: foundation, Pipeline: pipeline, Operations: operations}
 }
 
-// newStack defines env's stack of that name. Its account is the one that
-// deploys it, so that the template is the same for all.
+// stackName is the name of env's stack, and of its template in the assembly.
+func (e Environment) stackName(name string) string { return "Millrace-" + e.Name + "-" + name }
+
+// newStack defines env's stack of that name.
 func newStack(scope constructs.Construct, env Environment, name string, protected bool) awscdk.Stack {
-	return awscdk.NewStack(scope, jsii.String("Millrace-"+env.Name+"-"+name), &awscdk.StackProps{
-		Env:                   &awscdk.Environment{Region: jsii.String(env.Region)},
+	at := &awscdk.Environment{Region: jsii.String(env.Region)}
+	if env.Account != "" {
+		at.Account = jsii.String(env.Account)
+	}
+	return awscdk.NewStack(scope, jsii.String(env.stackName(name)), &awscdk.StackProps{
+		Env: at,
+		// Said, since in a stage the stage's name would come first: the release
+		// updates the stacks that were deployed by hand.
+		StackName:             jsii.String(env.stackName(name)),
 		TerminationProtection: jsii.Bool(protected),
 		Tags:                  &map[string]*string{"millrace:environment": jsii.String(env.Name)},
 	})

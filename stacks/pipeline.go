@@ -37,10 +37,10 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		Stream:        source,
 		HealthPath:    HealthPath,
 		Auth:          env.API.Auth,
+		Clients:       env.clients(),
 		Waf:           waf,
 		RateLimit:     env.API.RateLimit,
 		BurstLimit:    env.API.BurstLimit,
-		SkipAlarms:    env.API.SkipAlarms,
 		SkipAccount:   env.API.AccountHasLogRole,
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),
@@ -50,27 +50,36 @@ func NewPipeline(scope constructs.Construct, env Environment, foundation *Founda
 		Bucket:         foundation.Lake.Bucket,
 		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
 		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Rollout:        env.Rollout,
 		Architecture:   env.architecture(),
 		LogRetention:   env.LogRetention,
 		RemovalPolicy:  env.removalPolicy(),
 	})
 	var parquet *delivery.FirehoseToS3
-	if foundation.Parquet != nil {
+	if len(env.Delivery.Parquet) > 0 {
 		parquet = newParquet(stack, env, foundation)
 	}
 	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{
 		Source:        source,
 		Database:      foundation.Database,
+		Rollout:       env.Rollout,
 		Architecture:  env.architecture(),
 		LogRetention:  env.LogRetention,
 		RemovalPolicy: env.removalPolicy(),
 	})
+	alert(env, foundation.Alerts, api, lake, loader)
+	if parquet != nil {
+		alert(env, foundation.Alerts, parquet)
+	}
 
 	output(stack, "ApiUrl", api.URL(), "Where clients post events.")
 	output(stack, "ApiId", api.RestApi.RestApiId(), "The REST API.")
 	output(stack, "ApiStage", api.RestApi.DeploymentStage().StageName(), "The REST API's stage.")
 	if api.ApiKey != nil {
 		output(stack, "ApiKeyId", api.ApiKey.KeyId(), "The API key's id; its value is read by GetApiKey.")
+	}
+	if env.CheckedBy != "" {
+		newCheck(stack, env, foundation, api)
 	}
 	return &Pipeline{Stack: stack, API: api, Lake: lake, Parquet: parquet, Loader: loader}
 }
@@ -92,6 +101,7 @@ func newParquet(stack awscdk.Stack, env Environment, foundation *Foundation) *de
 		Parquet:        &delivery.Parquet{},
 		BufferInterval: awscdk.Duration_Seconds(jsii.Number(env.Delivery.BufferSeconds)),
 		BufferSize:     awscdk.Size_Mebibytes(jsii.Number(env.Delivery.BufferMiB)),
+		Rollout:        env.Rollout,
 		Architecture:   env.architecture(),
 		LogRetention:   env.LogRetention,
 		RemovalPolicy:  env.removalPolicy(),

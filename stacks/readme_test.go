@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/constructs/ingest"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // The rows of the README's table of environments.
@@ -48,6 +50,34 @@ var readmeRows = []struct {
 		return fmt.Sprintf("%s, %d GiB, %s", e.Database.InstanceType, e.Database.StorageGiB, zones)
 	}},
 	{"Backups", func(e Environment) string { return fmt.Sprintf("%d d", e.Database.BackupDays) }},
+	{"AWS Backup", func(e Environment) string {
+		what := "no"
+		if e.Recovery.BackupDays > 0 {
+			what = fmt.Sprintf("%d d", e.Recovery.BackupDays)
+		} else if e.Recovery.Receiving {
+			what = "what prod copies"
+		}
+		if e.Recovery.LockDays > 0 {
+			what += fmt.Sprintf(", locked for %d d", e.Recovery.LockDays)
+		}
+		return what
+	}},
+	{"Copies go to", func(e Environment) string {
+		if e.Recovery.CopyTo == "" {
+			return "nowhere"
+		}
+		return e.Recovery.CopyTo + ", " + e.Recovery.CopyRegion
+	}},
+	{"A new version of a function gets", func(e Environment) string {
+		switch o := e.Rollout; {
+		case o.SkipCodeDeploy:
+			return "all, by `millrace rollout`"
+		case o.AllAtOnce:
+			return "all at once"
+		default:
+			return fmt.Sprintf("%d %% for %d min", cmp.Or(o.Percent, rollout.DefaultPercent), cmp.Or(o.Minutes, rollout.DefaultMinutes))
+		}
+	}},
 	{"Logs", func(e Environment) string {
 		return strings.ReplaceAll(strings.ToLower(string(e.LogRetention)), "_", " ")
 	}},

@@ -18,7 +18,7 @@ import (
 // resource ([Environment.Omit]) may be referred to by one that stays.
 func CheckReferences(assembly cxapi.CloudAssembly) error {
 	var errs []error
-	for _, stack := range *assembly.Stacks() {
+	for _, stack := range *assembly.StacksRecursively() {
 		template, ok := stack.Template().(map[string]any)
 		if !ok {
 			return fmt.Errorf("reading the template of %s: it is a %T", *stack.StackName(), stack.Template())

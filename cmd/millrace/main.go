@@ -22,8 +22,12 @@ type CLI struct {
 	Down      downCmd      `cmd:"" help:"Stop the laptop's cloud and remove its data."`
 	Demo      demoCmd      `cmd:"" help:"Send 1,707 real earthquake reports through a fresh local environment and count them where they come to rest."`
 	Openapi   openapiCmd   `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document of an environment's API."`
+	Check     checkCmd     `cmd:"" help:"Post a few events to a deployed environment, look for them where they come to rest, and remove them (docs/release.md)."`
+	Guard     guardCmd     `cmd:"" help:"Find what must not be deployed of a change: protected resources replaced or removed, ids, retentions, rights (docs/guard.md)."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
+	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
+	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`
@@ -40,12 +44,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(arguments []string) int {
 	var cli CLI
-	parser, err := kong.New(&cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
-		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
-	if err != nil {
-		panic(err) // the struct above is wrong
-	}
-	command, err := parser.Parse(arguments)
+	command, err := parse(&cli, arguments)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "millrace:", err, "(millrace --help lists what there is)")
 		return usage
@@ -66,10 +65,22 @@ func run(arguments []string) int {
 		return ok
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "\nmillrace: interrupted")
+	case errors.Is(err, errNotCompared):
+		fmt.Fprintln(os.Stderr, "millrace:", err)
+		return usage
 	default:
 		fmt.Fprintln(os.Stderr, "millrace:", err)
 	}
 	return trouble
+}
+
+func parse(cli *CLI, arguments []string) (*kong.Context, error) {
+	parser, err := kong.New(cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
+		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	return parser.Parse(arguments)
 }
 
 func findRoot() (string, error) {

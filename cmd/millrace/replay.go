@@ -223,21 +223,29 @@ func reach(ctx context.Context, root, env string) (*reached, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	stack := "Millrace-" + env + "-Foundation"
-	output, err := cloudformation.NewFromConfig(loaded).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	outputs, err := stackOutputs(ctx, cloudformation.NewFromConfig(loaded), "Millrace-"+env+"-Foundation", "StreamName")
+	if err != nil {
+		return nil, err
+	}
+	return &reached{aws: loaded, database: os.Getenv("DATABASE_URL"), stream: outputs["StreamName"]}, nil
+}
+
+// stackOutputs are the stack's outputs by their keys, of which it must have those that are named.
+func stackOutputs(ctx context.Context, client cloudformation.DescribeStacksAPIClient, stack string, names ...string) (map[string]string, error) {
+	output, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if err != nil {
 		return nil, fmt.Errorf("describing stack %s: %w", stack, err)
 	}
-	r := &reached{aws: loaded, database: os.Getenv("DATABASE_URL")}
-	for _, found := range output.Stacks {
-		for _, o := range found.Outputs {
-			if aws.ToString(o.OutputKey) == "StreamName" {
-				r.stream = aws.ToString(o.OutputValue)
-			}
+	found := map[string]string{}
+	for _, s := range output.Stacks {
+		for _, o := range s.Outputs {
+			found[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
 	}
-	if r.stream == "" {
-		return nil, fmt.Errorf("stack %s has no output StreamName", stack)
+	for _, name := range names {
+		if found[name] == "" {
+			return nil, fmt.Errorf("stack %s has no output %s", stack, name)
+		}
 	}
-	return r, nil
+	return found, nil
 }

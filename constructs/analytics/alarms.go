@@ -11,6 +11,20 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
+// mark is how urgent an alarm of the package is and what it is a cause of.
+func mark(id string) watch.Mark {
+	m := map[string]watch.Mark{
+		"Down":              {Symptom: watch.Late, Severity: watch.Critical},
+		"FailedCheckpoints": {Symptom: watch.Late, Severity: watch.Warning}, // Down and Lag say when it matters
+		"Lag":               {Symptom: watch.Late, Severity: watch.Critical},
+		"Errors":            {Symptom: watch.Late, Severity: watch.Warning}, // IteratorAge says when it matters
+		"IteratorAge":       {Symptom: watch.Late, Severity: watch.Critical},
+		"Dropped":           {Symptom: watch.Aside, Severity: watch.Critical},
+	}[id]
+	m.Section = "analytics " + id
+	return m
+}
+
 // Alarms lists the alarms of the application, which are none with SkipAlarms, and else those that
 // AWS recommends (https://docs.aws.amazon.com/managed-flink/latest/java/monitoring-metrics-alarms.html):
 //
@@ -26,7 +40,7 @@ func (a *StreamAnalytics) watch(p *StreamAnalyticsProps) {
 	}
 	scope, path := constructs.NewConstruct(a, jsii.String("Alarms")), *a.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64, missing awscloudwatch.TreatMissingData) {
-		a.alarms = append(a.alarms, watch.Alarm(scope, id, &awscloudwatch.AlarmProps{
+		a.alarms = append(a.alarms, watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(path + " " + what),
 			Metric:             metric,
 			Threshold:          &threshold,

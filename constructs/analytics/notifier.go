@@ -171,7 +171,7 @@ func (n *AnomalyNotifier) watch(p AnomalyNotifierProps) {
 	}
 	scope, path := constructs.NewConstruct(n, jsii.String("Alarms")), *n.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		n.alarms = append(n.alarms, watch.Alarm(scope, id, &awscloudwatch.AlarmProps{
+		n.alarms = append(n.alarms, watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
 			AlarmDescription:   jsii.String(path + " " + what),
 			Metric:             metric,
 			Threshold:          &threshold,

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -169,7 +170,7 @@ func TestConnectionsFollowTheMemoryOfTheClass(t *testing.T) {
 	db := database.NewPrivateRds(unknown, "Database", &database.PrivateRdsProps{InstanceType: awsec2.NewInstanceType(jsii.String("z9.huge"))})
 	assert.Zero(t, db.MaxConnections())
 	assert.NotContains(t, one(t, unknown, "AWS::RDS::DBParameterGroup")["Parameters"], "max_connections")
-	assert.Len(t, db.Alarms(), 2, "neither memory nor connections have a limit that is known")
+	assert.Len(t, db.Alarms(), 3, "neither memory nor connections have a limit that is known")
 }
 
 func TestTheAlarmsKnowTheInstanceAndTellTheActions(t *testing.T) {
@@ -178,7 +179,7 @@ func TestTheAlarmsKnowTheInstanceAndTellTheActions(t *testing.T) {
 	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
 		AlarmActions: []awscloudwatch.IAlarmAction{awscloudwatchactions.NewSnsAction(topic)},
 	})
-	assert.Len(t, db.Alarms(), 4)
+	assert.Len(t, db.Alarms(), 5)
 	template := cdktest.Template(stack)
 	for metric, threshold := range map[string]float64{
 		"CPUUtilization":      90,
@@ -193,10 +194,26 @@ func TestTheAlarmsKnowTheInstanceAndTellTheActions(t *testing.T) {
 			"Dimensions": []any{map[string]any{"Name": "DBInstanceIdentifier", "Value": map[string]any{"Ref": "DatabaseInstanceAA8A5FDE"}}},
 		})
 	}
+	template.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
+		"AlarmName": "Test-Database-StorageDays", "Threshold": 7, "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "notBreaching",
+		"Metrics": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&map[string]any{"Expression": "IF(RATE(free) < 0, free / (RATE(free) * -86400), 1000)"})}),
+	})
 	topicRef := []any{map[string]any{"Ref": stack.Resolve(topic.TopicArn()).(map[string]any)["Ref"]}}
 	template.AllResourcesProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{"AlarmActions": topicRef, "OKActions": topicRef})
 
 	assert.Zero(t, count(with(&database.PrivateRdsProps{SkipAlarms: true}), "AWS::CloudWatch::Alarm"))
+}
+
+func TestAProxyIsWatchedByItsWaitAndItsLogins(t *testing.T) {
+	stack := cdktest.NewStack()
+	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{Proxy: &database.ProxyProps{}})
+	assert.Len(t, db.Alarms(), 7)
+	for metric, threshold := range map[string]int{"DatabaseConnectionsBorrowLatency": 1_000_000, "ClientConnectionsSetupFailedAuth": 0} { // microseconds
+		cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
+			"MetricName": metric, "Namespace": "AWS/RDS", "Threshold": threshold, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+			"Dimensions": []any{map[string]any{"Name": "ProxyName", "Value": map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^DatabaseProxy"))}}},
+		})
+	}
 }
 
 func TestValidateRefusesToObserveAndNotToObserve(t *testing.T) {

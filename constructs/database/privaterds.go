@@ -37,7 +37,7 @@ type PrivateRds struct {
 	server         awsec2.Connections // the instance's door
 	clients        awsec2.Connections // the door that clients take: the proxy's, or the instance's
 	proxyRole      awsiam.Role
-	alarms         []awscloudwatch.IAlarm
+	alarms         []awscloudwatch.Alarm
 }
 
 var _ Database = (*PrivateRds)(nil)

@@ -228,7 +228,7 @@ func (p *PrivateRdsProps) kept() awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_RETAIN
 }
 
-// logsKept is what becomes of the instance's logs, whose names are fixed: one that
+// logsKept is what becomes of the logs of the instance and of its rotation, whose names are fixed: one that
 // stayed without its instance would block the next stack of this name.
 func (p *PrivateRdsProps) logsKept() awscdk.RemovalPolicy {
 	if p.RemovalPolicy == awscdk.RemovalPolicy_RETAIN {

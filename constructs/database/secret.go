@@ -60,7 +60,7 @@ func (db *PrivateRds) rotation(p *PrivateRdsProps) {
 	logs := awslogs.NewLogGroup(db, jsii.String("RotationLogGroup"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/lambda/" + name),
 		Retention:     p.LogRetention,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, // a fixed name that stayed would block the next stack of this name
+		RemovalPolicy: p.logsKept(),
 	})
 	suppress.Rules(logs, "CloudWatch Logs encrypts it with a key of its own; the function that AWS publishes logs no credential", "CKV_AWS_158")
 	rotation.Node().AddDependency(logs)

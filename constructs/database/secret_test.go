@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
 
@@ -50,6 +52,15 @@ func TestTheRotationsLogGroupIsTheOneThatItsFunctionWritesTo(t *testing.T) {
 		cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{
 			"LogGroupName":    "/aws/lambda/" + name,
 			"RetentionInDays": 30,
+		})
+	}
+}
+
+func TestTheRotationsLogIsKeptWhereTheInstanceIs(t *testing.T) {
+	for policy, kept := range map[awscdk.RemovalPolicy]string{awscdk.RemovalPolicy_RETAIN: "Retain", awscdk.RemovalPolicy_SNAPSHOT: "Delete", awscdk.RemovalPolicy_DESTROY: "Delete"} {
+		cdktest.Template(with(&database.PrivateRdsProps{RemovalPolicy: policy})).HasResource(jsii.String("AWS::Logs::LogGroup"), map[string]any{
+			"Properties":     map[string]any{"LogGroupName": assertions.Match_StringLikeRegexp(jsii.String("^/aws/lambda/"))},
+			"DeletionPolicy": kept, "UpdateReplacePolicy": kept,
 		})
 	}
 }

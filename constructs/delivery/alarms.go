@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -22,6 +21,14 @@ const (
 	alarmFreshnessFactor = 2
 	// leastFreshness in seconds keeps a short buffer from alarming over a single slow delivery.
 	leastFreshness = 300
+	// alarmQuota is how much of a quota may be taken, in percent.
+	alarmQuota = 80
+	// alarmFailed is how many of the records may be failed before somebody is woken, in percent:
+	// single clients err, a hundredth of all is a release of theirs or of ours.
+	alarmFailed = 1
+	// activePartitions is the quota unless AWS has raised it.
+	// https://docs.aws.amazon.com/firehose/latest/dev/limits.html
+	activePartitions = 500
 	// partitionedFreshness: https://docs.aws.amazon.com/firehose/latest/dev/buffering.html
 	partitionedFreshness = 1.5
 )
@@ -31,15 +38,45 @@ const (
 //   - Freshness: the oldest record that is not delivered is twice as old as the buffers allow.
 //   - Success: over a twentieth of deliveries fail for 15 minutes.
 //   - Throttled: records, or reading the source, are refused for 15 minutes on end.
+//   - Quota: direct PUT takes four fifths of the bytes per second that the delivery stream may take.
 //   - Processing: over a twentieth of the transformer's invocations fail.
+//   - FunctionErrors, FunctionThrottles, FunctionDuration: the transformer crashes, finds no concurrency,
+//     or takes four fifths of its timeout, if that is known at synth.
 //   - FailedRecords: millrace's transformer fails a record, which is then under the error prefix.
+//   - FailedShare: it fails over a hundredth of all records.
 //   - FailedConversions: a record does not fit the table's columns, and is under the error prefix.
 //   - Partitions: more partitions are active than the quota allows; the records of others are under the error prefix.
+//   - PartitionQuota: four fifths of the quota's 500 partitions are active.
 //   - PartitionKeys: Firehose logs that JQ failed for records.
 //   - Backup: over a twentieth of the backup's puts fail.
 //   - FailedRows: rows were not written to an Iceberg table, and are under the error prefix.
 //   - Key: KMS refuses Firehose the key of direct PUT.
 func (d *Delivery) Alarms() []awscloudwatch.Alarm { return slices.Clone(d.alarms) }
+
+// mark says of an alarm what it is a symptom of, and how soon somebody has to look.
+func mark(id string) watch.Mark {
+	m := map[string]watch.Mark{
+		"Freshness":         {Symptom: watch.Late, Severity: watch.Critical},
+		"Success":           {Symptom: watch.Late, Severity: watch.Critical}, // Firehose tries for a day, then keeps aside
+		"Throttled":         {Symptom: watch.Late, Severity: watch.Warning},  // Freshness says when it matters
+		"Quota":             {Symptom: watch.Refused, Severity: watch.Warning},
+		"Key":               {Symptom: watch.Refused, Severity: watch.Critical},
+		"Processing":        {Symptom: watch.Aside, Severity: watch.Critical},
+		"FunctionErrors":    {Symptom: watch.Aside, Severity: watch.Warning}, // Processing says when it matters
+		"FunctionThrottles": {Symptom: watch.Aside, Severity: watch.Warning},
+		"FunctionDuration":  {Symptom: watch.Aside, Severity: watch.Warning},
+		"FailedRecords":     {Symptom: watch.Aside, Severity: watch.Warning}, // FailedShare says when it matters
+		"FailedShare":       {Symptom: watch.Aside, Severity: watch.Critical},
+		"FailedConversions": {Symptom: watch.Aside, Severity: watch.Warning}, // one producer may err
+		"Partitions":        {Symptom: watch.Aside, Severity: watch.Critical},
+		"PartitionQuota":    {Symptom: watch.Aside, Severity: watch.Warning},
+		"PartitionKeys":     {Symptom: watch.Aside, Severity: watch.Warning},
+		"Backup":            {Symptom: watch.Aside, Severity: watch.Critical},
+		"FailedRows":        {Symptom: watch.Aside, Severity: watch.Critical},
+	}[id]
+	m.Section = "delivery " + id
+	return m
+}
 
 // watched says what a destination's metrics are called, without .DataFreshness and .Success.
 type watched struct {
@@ -51,6 +88,7 @@ type watched struct {
 // watch adds the alarms that every destination has.
 func (d *Delivery) watch(w watched) {
 	d.watched = w
+	d.watchRollout()
 	if d.props.SkipAlarms {
 		return
 	}
@@ -79,7 +117,15 @@ func (d *Delivery) watch(w watched) {
 			"Batches that keep failing are under the error prefix, from where millrace replay sends them again. Look first at the transformer's log group.",
 			below(d.MetricProcessingSuccess(nil)))
 	}
+	d.watchFunction()
+	if d.props.Source == nil {
+		d.alarm("Quota", fmt.Sprintf("producers put over %d %% of the bytes that it may take", alarmQuota),
+			"Soon they are refused. Have AWS raise the quota.", above(d.metricQuota(), alarmQuota, 3))
+	}
 	if d.props.ownTransformer() {
+		d.alarm("FailedShare", fmt.Sprintf("the transformer fails over %d %% of the records", alarmFailed),
+			"They are under the error prefix as they came. Look first at the reasons in the transformer's log group: a release of the clients, or of the transformer.",
+			above(d.metricFailedShare(), alarmFailed, 3))
 		d.alarm("FailedRecords", "the transformer fails records", "They are under the error prefix as they came. Look first at the reasons in the transformer's log group.",
 			above(d.MetricFailedRecords(nil), 0, 1))
 	}
@@ -99,6 +145,9 @@ func (f *FirehoseToS3) watchObjects(p *FirehoseToS3Props) {
 		f.alarm("FailedConversions", "records do not fit the table's columns", failed, above(f.MetricFailedConversions(nil), 0, 1))
 	}
 	if p.Partitioning != nil {
+		f.alarm("PartitionQuota", fmt.Sprintf("over %d %% of the quota's %d partitions are active", alarmQuota, activePartitions),
+			"Above the quota records go under the error prefix. Have AWS raise it, or take a key with fewer values.",
+			above(f.Metric("PartitionCount", &awscloudwatch.MetricOptions{Statistic: awscloudwatch.Stats_MAXIMUM()}), activePartitions*alarmQuota/100, 3))
 		f.alarm("Partitions", "there are more active partitions than the quota allows", failed+" Have AWS raise the quota, or take a key with fewer values.",
 			above(f.MetricPartitionCountExceeded(nil), 0, 1))
 	}
@@ -108,22 +157,6 @@ func (f *FirehoseToS3) watchObjects(p *FirehoseToS3Props) {
 	if p.Backup != nil {
 		f.alarm("Backup", fmt.Sprintf("under %d %% of the backup's puts succeed", alarmSuccess), "Look first at the delivery's log group.", below(f.MetricBackupSuccess(nil)))
 	}
-}
-
-// metricKey sums what Firehose counts about a key: four metrics, of which any is one too many.
-func (d *Delivery) metricKey() awscloudwatch.IMetric {
-	sum := &awscloudwatch.MetricOptions{Statistic: awscloudwatch.Stats_SUM()}
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String("SUM([FILL(denied, 0), FILL(disabled, 0), FILL(invalid, 0), FILL(missing, 0)])"),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"denied":   d.Metric("KMSKeyAccessDenied", sum),
-			"disabled": d.Metric("KMSKeyDisabled", sum),
-			"invalid":  d.Metric("KMSKeyInvalidState", sum),
-			"missing":  d.Metric("KMSKeyNotFound", sum),
-		},
-		Label:  jsii.String("Refused by KMS"),
-		Period: awscdk.Duration_Minutes(jsii.Number(5)),
-	})
 }
 
 // metricPartitionKeys counts lines of the error log, since Firehose has no metric of
@@ -157,5 +190,9 @@ func below(metric awscloudwatch.IMetric) *awscloudwatch.AlarmProps {
 func (d *Delivery) alarm(id, what, look string, props *awscloudwatch.AlarmProps) {
 	props.AlarmDescription = jsii.Sprintf("%s: %s. %s", *d.self.Node().Path(), what, look)
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	d.alarms = append(d.alarms, watch.Alarm(d.alarmScope, id, props, d.props.AlarmActions))
+	alarm := watch.Alarm(d.alarmScope, id, mark(id), props, d.props.AlarmActions)
+	d.alarms = append(d.alarms, alarm)
+	if d.Rollout != nil && id == "Freshness" {
+		d.Rollout.RollBackOn(alarm)
+	}
 }

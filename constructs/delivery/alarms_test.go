@@ -32,7 +32,7 @@ func TestADeliveryWatchesItsFreshnessItsSuccessAndItsTransformer(t *testing.T) {
 	stack := cdktest.NewStack()
 	f := delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{Source: source(stack)})
 
-	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FailedRecords"}, names(f.Alarms()))
+	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "FailedShare", "FailedRecords"}, names(f.Alarms()))
 	template := cdktest.Template(stack)
 	for metric, want := range map[string]map[string]any{
 		// 300 s before S3 and 60 s before the transformer, twice.
@@ -52,6 +52,36 @@ func TestADeliveryWatchesItsFreshnessItsSuccessAndItsTransformer(t *testing.T) {
 	}
 }
 
+// expression asserts that there is an alarm on it.
+func expression(template assertions.Template, expression string, threshold float64) {
+	alarm(template, map[string]any{
+		"Metrics":   assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&map[string]any{"Expression": expression})}),
+		"Threshold": threshold, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 3, "TreatMissingData": "notBreaching",
+	})
+}
+
+func TestTheTransformersFunctionIsWatchedByItsOwnMetrics(t *testing.T) {
+	stack := cdktest.NewStack()
+	delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{Source: source(stack)})
+	template := cdktest.Template(stack)
+	for metric, want := range map[string]map[string]any{
+		"Errors":    {"Statistic": "Sum", "Threshold": 0},
+		"Throttles": {"Statistic": "Sum", "Threshold": 0},
+		"Duration":  {"Statistic": "Maximum"},
+	} {
+		all := map[string]any{
+			"MetricName": metric, "Namespace": "AWS/Lambda", "EvaluationPeriods": 3, "TreatMissingData": "notBreaching",
+			"Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": map[string]any{"Ref": named("^DeliveryTransformer")}}},
+		}
+		maps.Copy(all, want)
+		alarm(template, all)
+	}
+	// A stream's records are counted by another name than those that are put.
+	alarm(template, map[string]any{"Metrics": assertions.Match_ArrayWith(&[]any{
+		assertions.Match_ObjectLike(&map[string]any{"MetricStat": assertions.Match_ObjectLike(&map[string]any{"Metric": assertions.Match_ObjectLike(&map[string]any{"MetricName": "DataReadFromKinesisStream.Records"})})}),
+	})})
+}
+
 func TestWhatADeliveryHasMoreIsWatchedToo(t *testing.T) {
 	stack := cdktest.NewStack()
 	props := partitioned()
@@ -60,14 +90,20 @@ func TestWhatADeliveryHasMoreIsWatchedToo(t *testing.T) {
 	props.Parquet, props.Backup = &delivery.Parquet{}, &delivery.Backup{}
 	f := delivery.NewFirehoseToS3(stack, "Delivery", props)
 
-	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FailedRecords", "Key", "FailedConversions", "Partitions", "PartitionKeys", "Backup"}, names(f.Alarms()))
+	assert.Equal(t, []string{
+		"Freshness", "Success", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "Quota", "FailedShare", "FailedRecords", "Key",
+		"FailedConversions", "PartitionQuota", "Partitions", "PartitionKeys", "Backup",
+	}, names(f.Alarms()))
 	template := cdktest.Template(stack)
 	// Partitions may take half as long again.
 	alarm(template, map[string]any{"MetricName": "DeliveryToS3.DataFreshness", "Threshold": 1080})
 	alarm(template, map[string]any{"MetricName": "ThrottledRecords", "Threshold": 0})
 	alarm(template, map[string]any{"MetricName": "FailedConversion.Records", "Threshold": 0, "Statistic": "Sum"})
 	alarm(template, map[string]any{"MetricName": "PartitionCountExceeded", "Threshold": 0, "Statistic": "Maximum"})
+	alarm(template, map[string]any{"MetricName": "PartitionCount", "Threshold": 400, "Statistic": "Maximum"}) // of 500
 	alarm(template, map[string]any{"MetricName": "BackupToS3.Success", "Threshold": 0.95})
+	expression(template, "100 * bytes / PERIOD(bytes) / most", 80)
+	expression(template, "100 * failed / came", 1)
 	for _, metric := range []string{"KMSKeyAccessDenied", "KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyNotFound"} {
 		alarm(template, map[string]any{"Metrics": assertions.Match_ArrayWith(&[]any{
 			assertions.Match_ObjectLike(&map[string]any{"MetricStat": assertions.Match_ObjectLike(&map[string]any{"Metric": assertions.Match_ObjectLike(&map[string]any{"MetricName": metric})})}),

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // Delivery is what every FirehoseTo… construct has, whatever its destination.
@@ -32,6 +33,7 @@ type Delivery struct {
 	Transformer awslambda.IFunction // nil when skipped
 	LogGroup    awslogs.LogGroup    // errors of delivery and transformation
 	Role        awsiam.Role         // what Firehose assumes
+	Rollout     *rollout.Rollout    // of the transformer; nil unless it is asked for
 
 	self       constructs.Construct // the construct that this is part of
 	props      *DeliveryProps
@@ -61,6 +63,9 @@ func (d *Delivery) prepare(self constructs.Construct, p *DeliveryProps) {
 	suppress.Rules(d.LogGroup, "CloudWatch Logs encrypts it with a key of its own; Firehose logs errors and no records", "CKV_AWS_158")
 	d.Role = awsiam.NewRole(self, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("firehose.amazonaws.com"), nil),
+		// Against the confused deputy: Firehose says the account for which it comes.
+		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#FirehoseExample
+		ExternalIds: &[]*string{awscdk.Stack_Of(self).Account()},
 	})
 	d.allow()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 )
 
 // allow gives Firehose's role what AWS's documentation lists and no more.
@@ -37,7 +38,11 @@ func (d *Delivery) allowTransformer() {
 		iam.Allow(d.Role, *d.Transformer.FunctionArn(), "lambda:GetFunctionConfiguration")
 	default:
 		function := *d.Transformer.FunctionArn()
-		d.Role.AddToPolicy(iam.Statement([]string{function, function + ":$LATEST"}, "lambda:InvokeFunction", "lambda:GetFunctionConfiguration"))
+		invoked := []string{function, function + ":$LATEST"}
+		if d.Rollout != nil { // beside the others: when a rollout is begun or ended, the policy changes before the delivery stream
+			invoked = append(invoked, rollout.AliasArn(d.Transformer))
+		}
+		d.Role.AddToPolicy(iam.Statement(invoked, "lambda:InvokeFunction", "lambda:GetFunctionConfiguration"))
 	}
 }
 

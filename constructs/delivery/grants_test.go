@@ -41,6 +41,18 @@ func TestFirehosesRoleHasExactlyWhatTheDeliveryNeeds(t *testing.T) {
 	})
 }
 
+func TestFirehoseAssumesTheRoleForThisAccountAlone(t *testing.T) {
+	stack := cdktest.NewStack()
+	delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{SkipTransformer: true})
+
+	cdktest.Template(stack).HasResourceProperties(jsii.String("AWS::IAM::Role"), map[string]any{
+		"AssumeRolePolicyDocument": map[string]any{"Statement": []any{map[string]any{
+			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "firehose.amazonaws.com"},
+			"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": map[string]any{"Ref": "AWS::AccountId"}}},
+		}}},
+	})
+}
+
 func TestTheGrantsStandBeforeTheDeliveryStream(t *testing.T) {
 	stack := cdktest.NewStack()
 	delivery.NewFirehoseToS3(stack, "Delivery", &delivery.FirehoseToS3Props{Source: source(stack)})

@@ -24,7 +24,7 @@ func TestEventsBecomeRowsOfAnIcebergTable(t *testing.T) {
 	stack := cdktest.NewStack()
 	f := delivery.NewFirehoseToIceberg(stack, "Iceberg", iceberg(stack))
 
-	assert.Equal(t, []string{"Freshness", "Throttled", "Processing", "FailedRecords", "FailedRows"}, names(f.Alarms()))
+	assert.Equal(t, []string{"Freshness", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "FailedShare", "FailedRecords", "FailedRows"}, names(f.Alarms()))
 	template := cdktest.Template(stack)
 	template.HasResourceProperties(jsii.String("AWS::Glue::Table"), map[string]any{
 		"OpenTableFormatInput": map[string]any{"IcebergInput": map[string]any{"MetadataOperation": "CREATE", "Version": "2"}},

@@ -31,7 +31,7 @@ func TestEventsBecomeDocumentsOfADomain(t *testing.T) {
 		DeliveryProps: delivery.DeliveryProps{Source: source(stack)}, Domain: domain(stack), Index: "events",
 	})
 
-	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FailedRecords"}, names(f.Alarms()))
+	assert.Equal(t, []string{"Freshness", "Success", "Throttled", "Processing", "FunctionErrors", "FunctionThrottles", "FunctionDuration", "FailedShare", "FailedRecords"}, names(f.Alarms()))
 	template := cdktest.Template(stack)
 	deliveryStream(template, map[string]any{
 		"DeliveryStreamType": "KinesisStreamAsSource",

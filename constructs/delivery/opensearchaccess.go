@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
 
 // allowDomain gives the role what AWS's documentation lists.
@@ -24,6 +25,7 @@ func (f *FirehoseToOpenSearch) allowDomain(p *FirehoseToOpenSearchProps) {
 		read = append(read, domain+"/"+path)
 	}
 	f.Role.AddToPolicy(iam.Statement(read, "es:ESHttpGet"))
+	suppress.Rules(suppress.Policy(f.Role), "Firehose reads the statistics of every node, and of the index under each of its rotations", `AwsSolutions-IAM5[/^Resource::.+\*\/_?stats$/]`)
 }
 
 // allowCollection lets the role in by IAM, and by a data access policy to the one index.

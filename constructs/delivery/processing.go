@@ -80,6 +80,9 @@ func (p *DeliveryProps) validateProcessing() error {
 	if p.Architecture != nil && p.Transformer != nil {
 		say("architecture is for millrace's own transformer: set it on the transformer that is given")
 	}
+	if err := p.validateRollout(); err != nil {
+		errs = append(errs, err)
+	}
 	if p.Transform != nil {
 		if err := p.Transform.Validate(); err != nil {
 			say("transform: %w", err)
@@ -169,6 +172,7 @@ func (d *Delivery) transformer() awslambda.IFunction {
 		p.HashKey.GrantRead(function.Role, nil)
 	}
 	acceptTransformer(function, len(props.Environment) > 0)
+	d.rollOut(function.Function)
 	return function.Function
 }
 
@@ -190,7 +194,7 @@ func (d *Delivery) processing(jq map[string]string) any {
 	if d.Transformer != nil {
 		processors = append(processors, processor("Lambda",
 			"RoleArn", *d.Role.RoleArn(),
-			"LambdaArn", *d.Transformer.FunctionArn(),
+			"LambdaArn", *d.invoked(),
 			"BufferIntervalInSeconds", number(d.props.processorWait()),
 			"BufferSizeInMBs", number(mebibytes(d.props.ProcessorBufferSize)),
 			"NumberOfRetries", strconv.Itoa(*d.props.Retries),

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -111,6 +112,10 @@ type FirehoseToS3Props struct {
 	//
 	// Default: false.
 	SkipTransformer bool
+	// Rollout is as in [DeliveryProps].
+	//
+	// Default: none; a change takes over at once, when it is deployed.
+	Rollout *rollout.Options
 	// ProcessorBufferSize is as in [DeliveryProps].
 	//
 	// Default: [DefaultProcessorBufferSize].
@@ -153,7 +158,7 @@ func (p *FirehoseToS3Props) shared() *DeliveryProps {
 		Source: p.Source, Bucket: p.Bucket, Key: p.Key, ErrorPrefix: p.ErrorPrefix,
 		BufferInterval: p.BufferInterval, BufferSize: p.BufferSize,
 		Transform: p.Transform, HashKey: p.HashKey, TransformerPackage: p.TransformerPackage,
-		Transformer: p.Transformer, SkipTransformer: p.SkipTransformer,
+		Transformer: p.Transformer, SkipTransformer: p.SkipTransformer, Rollout: p.Rollout,
 		ProcessorBufferSize: p.ProcessorBufferSize, EventBytes: p.EventBytes, Retries: p.Retries,
 		Architecture: p.Architecture, LogRetention: p.LogRetention, RemovalPolicy: p.RemovalPolicy,
 		SkipAlarms: p.SkipAlarms, AlarmActions: p.AlarmActions,

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -54,6 +55,11 @@ type DeliveryProps struct {
 	//
 	// Default: false.
 	SkipTransformer bool
+	// Rollout has a change of millrace's transformer take over step by step, and go back by itself:
+	// Firehose then invokes an alias that CodeDeploy moves (docs/rollout.md).
+	//
+	// Default: none; a change takes over at once, when it is deployed.
+	Rollout *rollout.Options
 	// ProcessorBufferSize is how much Firehose hands the transformer at once, 0.2 to 3 MiB.
 	//
 	// Default: [DefaultProcessorBufferSize].

@@ -126,6 +126,8 @@ func (f *GoFunction) function(p *GoFunctionProps) awslambda.Function {
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		Vpc:           p.Vpc,
 		VpcSubnets:    p.VpcSubnets,
+		// Of versions, if there are any: what an alias may have to go back to.
+		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN},
 	}
 	if p.Description != "" {
 		props.Description = jsii.String(p.Description)

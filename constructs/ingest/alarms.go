@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -9,13 +11,15 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
-// The limits of the alarms, each over periods of five minutes.
+// The limits of the alarms, each over periods of five minutes. AWS recommends alarms on the
+// same metrics, over minutes: a share of 5XX and of 4XX of 5 %, 2.5 seconds of latency at the 90th percentile.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html#ApiGateway
 const (
-	// alarmServerErrors is the share of 5XX answers in percent: a retry at once would send
-	// such a request again, so a hundredth is felt.
+	// alarmServerErrors is the share of 5XX answers in percent: less than AWS's, since a retry at once would
+	// send such a request again, so a hundredth is felt.
 	alarmServerErrors = 1
-	// alarmClientErrors is the share of 4XX answers in percent: single clients err, a tenth
-	// of all requests is a release, a credential or a limit.
+	// alarmClientErrors is the share of 4XX answers in percent: more than AWS's, since single clients err; a
+	// tenth of all requests is a release, a credential or a limit.
 	alarmClientErrors = 10
 	// alarmLatency is of the 99th percentile in milliseconds, far above what a put takes
 	// and far below API Gateway's timeout of 29 seconds.
@@ -54,7 +58,18 @@ func (a *IngestApi) metric(name, statistic string, options *awscloudwatch.Metric
 }
 
 // Alarms are those of server errors, client errors, latency and a drop of requests; none with SkipAlarms.
-func (a *IngestApi) Alarms() []awscloudwatch.IAlarm { return a.alarms }
+func (a *IngestApi) Alarms() []awscloudwatch.Alarm { return slices.Clone(a.alarms) }
+
+// mark says of an alarm what it is a symptom of, and how soon somebody has to look.
+func mark(id string) watch.Mark {
+	severity := map[string]watch.Severity{
+		"ServerErrors": watch.Critical,
+		"ClientErrors": watch.Critical,
+		"Latency":      watch.Warning, // slow clients still hand over their events
+		"RequestDrop":  watch.Warning, // what is unusual may be a holiday
+	}[id]
+	return watch.Mark{Section: "ingest " + id, Symptom: watch.Refused, Severity: severity}
+}
 
 func (a *IngestApi) addAlarms(p IngestApiProps) {
 	if p.SkipAlarms {
@@ -66,6 +81,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 
 	// No request is no error and no latency: missing data breaches nothing.
 	serverErrors := awscloudwatch.NewAlarm(alarms, jsii.String("ServerErrors"), &awscloudwatch.AlarmProps{
+		AlarmName:         jsii.String(watch.Name(alarms, "ServerErrors")),
 		Metric:            a.MetricServerErrors(share),
 		Threshold:         jsii.Number(alarmServerErrors / 100.0),
 		EvaluationPeriods: jsii.Number(3), DatapointsToAlarm: jsii.Number(2),
@@ -76,6 +92,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 			"a dash means that API Gateway did not reach it.", name, alarmServerErrors),
 	})
 	clientErrors := awscloudwatch.NewAlarm(alarms, jsii.String("ClientErrors"), &awscloudwatch.AlarmProps{
+		AlarmName:          jsii.String(watch.Name(alarms, "ClientErrors")),
 		Metric:             a.MetricClientErrors(share),
 		Threshold:          jsii.Number(alarmClientErrors / 100.0),
 		EvaluationPeriods:  jsii.Number(3),
@@ -86,6 +103,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 			"400, 413 and 415 are a client's release (api_key_id, caller).", name, alarmClientErrors),
 	})
 	latency := awscloudwatch.NewAlarm(alarms, jsii.String("Latency"), &awscloudwatch.AlarmProps{
+		AlarmName:          jsii.String(watch.Name(alarms, "Latency")),
 		Metric:             a.MetricLatency(nil),
 		Threshold:          jsii.Number(alarmLatency),
 		EvaluationPeriods:  jsii.Number(3),
@@ -100,6 +118,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 	// usual, and zero is not below them. Of an API that never had a request even FILL may
 	// have nothing (not documented): then the alarm keeps its state.
 	drop := awscloudwatch.NewAnomalyDetectionAlarm(alarms, jsii.String("RequestDrop"), &awscloudwatch.AnomalyDetectionAlarmProps{
+		AlarmName: jsii.String(watch.Name(alarms, "RequestDrop")),
 		Metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 			Expression:   jsii.String("FILL(requests, 0)"),
 			UsingMetrics: &map[string]awscloudwatch.IMetric{"requests": a.MetricRequests(nil)},
@@ -115,6 +134,7 @@ func (a *IngestApi) addAlarms(p IngestApiProps) {
 	})
 
 	for _, alarm := range []awscloudwatch.Alarm{serverErrors, clientErrors, latency, drop} {
+		mark(*alarm.Node().Id()).Put(alarm)
 		watch.Tell(alarm, p.AlarmActions)
 		a.alarms = append(a.alarms, alarm)
 	}

@@ -41,7 +41,7 @@ type IngestApi struct {
 
 	props      IngestApiProps // with defaults
 	authorizer awsapigateway.IAuthorizer
-	alarms     []awscloudwatch.IAlarm
+	alarms     []awscloudwatch.Alarm
 }
 
 // NewIngestApi defines an IngestApi in scope. Like CDK's own constructors it
@@ -123,6 +123,8 @@ func (a *IngestApi) restApi(p IngestApiProps) awsapigateway.RestApi {
 		DisableExecuteApiEndpoint: disableExecuteApi(p),
 		Policy:                    p.Policy,
 		MinCompressionSize:        p.MinCompressionSize,
+		// What the stage can be pointed back to: `millrace rollback api`.
+		RetainDeployments: jsii.Bool(true),
 		// CDK would make an AWS::ApiGateway::Account an API; accountLogRole makes one a stack.
 		CloudWatchRole: jsii.Bool(false),
 		DeployOptions: &awsapigateway.StageOptions{

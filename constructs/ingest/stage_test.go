@@ -47,6 +47,11 @@ func TestARouteWithLimitsOfItsOwnKeepsItsMetricsAndLogs(t *testing.T) {
 	})
 }
 
+func TestAnOldDeploymentStaysForTheStageToGoBackTo(t *testing.T) {
+	stack, _ := newAPI(ingest.IngestApiProps{})
+	cdktest.Template(stack).HasResource(jsii.String("AWS::ApiGateway::Deployment"), map[string]any{"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"})
+}
+
 func TestRequestsAreTracedUnlessSkipped(t *testing.T) {
 	for _, skip := range []bool{false, true} {
 		stack, _ := newAPI(ingest.IngestApiProps{SkipTracing: skip})

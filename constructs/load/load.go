@@ -15,6 +15,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/database"
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 	"github.com/millrace-cdk/millrace/constructs/stream"
 	"github.com/millrace-cdk/millrace/spec"
 )
@@ -36,6 +37,7 @@ type PostgresLoader struct {
 	Migration awscdk.CustomResource           // the migrator's run during a deploy
 	Mapping   awslambda.CfnEventSourceMapping // from the stream to the function
 	OnFailure awss3.IBucket                   // keeps the batches that could not be loaded
+	Rollout   *rollout.Rollout                // of the function; nil unless it is asked for
 
 	alarms []awscloudwatch.Alarm
 }
@@ -55,9 +57,11 @@ func NewPostgresLoader(scope constructs.Construct, id string, props *PostgresLoa
 	l.Migrator = l.migrator(p)
 	l.Migration = l.migration(p)
 	l.Function = l.function(p)
+	l.Rollout = l.rollOut(p)
 	l.Mapping = l.mapping(p)
 	l.sayConcurrency(p)
 	l.watch(p)
+	l.watchRollout()
 	return l
 }
 
@@ -95,7 +99,7 @@ func (l *PostgresLoader) function(p *PostgresLoaderProps) awslambda.Function {
 func (l *PostgresLoader) mapping(p *PostgresLoaderProps) awslambda.CfnEventSourceMapping {
 	props := &awslambda.CfnEventSourceMappingProps{
 		EventSourceArn:   p.Source.StreamArn(),
-		FunctionName:     l.Function.FunctionName(),
+		FunctionName:     l.invoked(),
 		StartingPosition: jsii.String(string(p.StartingPosition)),
 
 		BatchSize:                      jsii.Number(p.BatchSize),

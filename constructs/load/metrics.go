@@ -15,6 +15,7 @@ const (
 	rows              = "Rows"
 	duplicates        = "Duplicates"
 	quarantined       = "Quarantined"
+	schemaBehind      = "SchemaBehind"
 	lag               = "ArrivalToCommit"
 	batchTime         = "BatchTime"
 )
@@ -33,6 +34,12 @@ func (l *PostgresLoader) MetricDuplicates(options *awscloudwatch.MetricOptions) 
 // quarantine table, by default their sum in 5 minutes.
 func (l *PostgresLoader) MetricQuarantined(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return l.own(quarantined, awscloudwatch.Stats_SUM(), options)
+}
+
+// MetricSchemaBehind is how many tables, columns and rights the database lacks of
+// those declared, by default the most in 5 minutes. There is none while it lacks nothing.
+func (l *PostgresLoader) MetricSchemaBehind(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return l.own(schemaBehind, awscloudwatch.Stats_MAXIMUM(), options)
 }
 
 // MetricLag is from the arrival of a batch's first record in the stream to the
@@ -67,6 +74,11 @@ func (l *PostgresLoader) MetricDuration(options *awscloudwatch.MetricOptions) aw
 	return l.Function.MetricDuration(watch.Options(awscloudwatch.Stats_MAXIMUM(), options))
 }
 
+// MetricConcurrency is how many invocations run at a time, by default the most in 5 minutes.
+func (l *PostgresLoader) MetricConcurrency(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return l.Function.Metric(jsii.String("ConcurrentExecutions"), watch.Options(awscloudwatch.Stats_MAXIMUM(), options))
+}
+
 // MetricIteratorAge is how old the last record of a batch was when Lambda sent it
 // to the loader, in milliseconds, by default the most in 5 minutes. It grows
 // while a batch is sent again and again.
@@ -90,6 +102,13 @@ func (l *PostgresLoader) MetricDropped(options *awscloudwatch.MetricOptions) aws
 // default the sum in 5 minutes.
 func (l *PostgresLoader) MetricOnFailureRefused(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return l.Function.Metric(jsii.String("DestinationDeliveryFailures"), watch.Options(awscloudwatch.Stats_SUM(), options))
+}
+
+// metricQuarantineRate is how many of the records are quarantined, in percent.
+func (l *PostgresLoader) metricQuarantineRate() awscloudwatch.IMetric {
+	return watch.Math("Quarantined, in percent", "100 * bad / (bad + FILL(stored, 0) + FILL(again, 0))", map[string]awscloudwatch.IMetric{
+		"bad": l.MetricQuarantined(nil), "stored": l.MetricRows(nil), "again": l.MetricDuplicates(nil),
+	})
 }
 
 // own is a metric that the loader writes itself.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/database"
+	"github.com/millrace-cdk/millrace/constructs/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -124,6 +125,11 @@ type PostgresLoaderProps struct {
 	//
 	// Default: [DefaultMaxLagMinutes] minutes more than BatchWindow.
 	MaxLag awscdk.Duration
+	// Rollout has a change of the loader take over step by step, and go back by itself: the mapping
+	// then invokes an alias that CodeDeploy moves (docs/rollout.md).
+	//
+	// Default: none; a change takes over at once, when it is deployed.
+	Rollout *rollout.Options
 	// SkipAlarms leaves out the alarms that [PostgresLoader.Alarms] lists.
 	//
 	// Default: false.

@@ -74,7 +74,7 @@ func (p *PostgresLoaderProps) Validate() error {
 		whole("max lag", p.MaxLag, awscdk.Duration.ToSeconds, minLag, maxRecordAge, "seconds"),
 	)
 	problem(p.SkipAlarms && len(p.AlarmActions) > 0, "alarm actions are given and the alarms skipped: do one of the two")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.validateRollout())...)
 }
 
 // validateTables holds the declaration to the migrations, so that no loader meets a table without its columns.

@@ -34,6 +34,24 @@ const HotShardPercent = 80
 // A reader that reads nothing at all has no age: watch what it writes.
 func (c *StreamingCore) Alarms() []awscloudwatch.Alarm { return slices.Clone(c.alarms) }
 
+// mark says of an alarm what it is a symptom of, and how soon somebody has to look.
+func mark(id string) watch.Mark {
+	m := map[string]watch.Mark{
+		"WriteThrottled":  {Symptom: watch.Refused, Severity: watch.Critical},
+		"FailedRecords":   {Symptom: watch.Refused, Severity: watch.Critical},
+		"HotShardBytes":   {Symptom: watch.Refused, Severity: watch.Warning}, // nothing is refused yet
+		"HotShardRecords": {Symptom: watch.Refused, Severity: watch.Warning},
+		"IteratorAge":     {Symptom: watch.Late, Severity: watch.Critical},
+		"Age":             {Symptom: watch.Late, Severity: watch.Critical},
+		"ReadThrottled":   {Symptom: watch.Late, Severity: watch.Warning}, // IteratorAge says when it matters
+	}[id]
+	m.Section = "stream " + id
+	return m
+}
+
+// AWS recommends alarms on the same metrics: the age over 15 minutes, the others over 5,
+// with thresholds of the user's choosing.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html#Kinesis
 func (c *StreamingCore) watch() {
 	c.alarm(c, "WriteThrottled", &awscloudwatch.AlarmProps{
 		AlarmDescription:   jsii.String("The stream refuses records: one or all of its shards are full."),
@@ -110,7 +128,7 @@ func (c *StreamingCore) alarm(scope constructs.Construct, id string, props *awsc
 		return
 	}
 	props.TreatMissingData = awscloudwatch.TreatMissingData_NOT_BREACHING
-	c.alarms = append(c.alarms, watch.Alarm(scope, id, props, c.props.AlarmActions))
+	c.alarms = append(c.alarms, watch.Alarm(scope, id, mark(id), props, c.props.AlarmActions))
 }
 
 func every(minutes int) *awscloudwatch.MetricOptions {

@@ -34,13 +34,15 @@ func (r *readerCount) Validate() *[]*string {
 // readers are the names of all that poll the stream, and how often a second they do it at each shard.
 func (c *StreamingCore) readers() (names []string, calls int) {
 	names, calls = append(names, c.props.SharedReaders...), len(c.props.SharedReaders)
-	for _, node := range *c.Node().Root().Node().FindAll(constructs.ConstructOrder_PREORDER) {
+	// Of one app: what stands in another stage is deployed by itself, and refers to nothing here.
+	for _, node := range *awscdk.Stage_Of(c).Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		n := 0
 		switch node := node.(type) {
 		case awslambda.CfnEventSourceMapping:
 			// Several batches of a shard at a time (parallelization factor) are one poller's.
 			// https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
-			if c.isReadBy(node, awscdk.Stack_Of(node).Resolve(node.EventSourceArn())) {
+			// Of a broker of one's own there is no ARN.
+			if arn := node.EventSourceArn(); arn != nil && c.isReadBy(node, awscdk.Stack_Of(node).Resolve(arn)) {
 				n = 1
 			}
 		case awskinesisfirehose.CfnDeliveryStream:
@@ -57,12 +59,19 @@ func (c *StreamingCore) readers() (names []string, calls int) {
 // https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html
 func (c *StreamingCore) deliveryCalls(delivery awskinesisfirehose.CfnDeliveryStream) int {
 	stack := awscdk.Stack_Of(delivery)
-	source, ok := stack.Resolve(delivery.KinesisStreamSourceConfiguration()).(map[string]any)
+	// What is not there cannot be resolved: jsii panics.
+	from := delivery.KinesisStreamSourceConfiguration()
+	if from == nil {
+		return 0
+	}
+	source, ok := stack.Resolve(from).(map[string]any)
 	if !ok || !c.isReadBy(delivery, source["kinesisStreamArn"]) {
 		return 0
 	}
-	if s3, ok := stack.Resolve(delivery.ExtendedS3DestinationConfiguration()).(map[string]any); ok && s3["s3BackupMode"] == "Enabled" {
-		return 2
+	if to := delivery.ExtendedS3DestinationConfiguration(); to != nil {
+		if s3, ok := stack.Resolve(to).(map[string]any); ok && s3["s3BackupMode"] == "Enabled" {
+			return 2
+		}
 	}
 	return 1
 }
@@ -70,6 +79,9 @@ func (c *StreamingCore) deliveryCalls(delivery awskinesisfirehose.CfnDeliveryStr
 // isReadBy tells whether arn, as it is in reader's template, is the stream's.
 func (c *StreamingCore) isReadBy(reader constructs.IConstruct, arn any) bool {
 	stack := awscdk.Stack_Of(reader)
+	if *stack.Environment() != *awscdk.Stack_Of(c).Environment() {
+		return false // CDK refuses to say how another account or region would refer to the stream
+	}
 	if !reflect.DeepEqual(arn, stack.Resolve(c.Stream.StreamArn())) {
 		return false
 	}

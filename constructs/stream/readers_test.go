@@ -58,6 +58,22 @@ func TestThreeReadersOfAStreamAreAWarningWithNumbersWhereverTheyAre(t *testing.T
 		"Above that they throttle each other and fall behind: give some a consumer of their own (AddConsumer) [ack: millrace:stream-readers]"}, warnings)
 }
 
+// What a delivery stream of direct PUT, or to another destination than S3, does not have cannot be resolved.
+func TestDeliveriesOfEveryKindStandBesideAStream(t *testing.T) {
+	stack := cdktest.NewStack()
+	core := stream.NewStreamingCore(stack, "Core", &stream.StreamingCoreProps{SharedReaders: []string{"one"}})
+	awskinesisfirehose.NewCfnDeliveryStream(stack, jsii.String("Put"), &awskinesisfirehose.CfnDeliveryStreamProps{DeliveryStreamType: jsii.String("DirectPut")})
+	awskinesisfirehose.NewCfnDeliveryStream(stack, jsii.String("Search"), &awskinesisfirehose.CfnDeliveryStreamProps{
+		DeliveryStreamType: jsii.String("KinesisStreamAsSource"),
+		KinesisStreamSourceConfiguration: &awskinesisfirehose.CfnDeliveryStream_KinesisStreamSourceConfigurationProperty{
+			KinesisStreamArn: core.Stream.StreamArn(), RoleArn: jsii.String("arn:aws:iam::111122223333:role/firehose"),
+		},
+	})
+	awslambda.NewCfnEventSourceMapping(stack, jsii.String("Broker"), &awslambda.CfnEventSourceMappingProps{FunctionName: jsii.String("theirs")})
+	_, warnings := notes(stack)
+	assert.Empty(t, warnings, "two readers: one, and Search")
+}
+
 func TestAConsumerWithEnhancedFanOutThrottlesNoOther(t *testing.T) {
 	stack := cdktest.NewStack()
 	core := stream.NewStreamingCore(stack, "Core", &stream.StreamingCoreProps{SharedReaders: []string{"one", "two"}})
@@ -77,4 +93,17 @@ func TestReadersOfAnotherStreamWithTheSameLogicalIdAreNotCounted(t *testing.T) {
 	}
 	_, warnings := notes(dev)
 	assert.Empty(t, warnings)
+}
+
+func TestAReaderInAnotherAccountOfTheAppReadsItsOwnStream(t *testing.T) {
+	app := cdktest.NewApp()
+	var last awscdk.Stack
+	for _, account := range []string{"111122223333", "444455556666"} {
+		last = awscdk.NewStack(app, jsii.String("In"+account), &awscdk.StackProps{Env: &awscdk.Environment{Account: &account, Region: jsii.String("eu-west-1")}})
+		core := stream.NewStreamingCore(last, "Core", nil)
+		polls(last, "Reader", core.Stream)
+		delivers(last, "Archive", core.Stream, nil)
+	}
+	_, warnings := notes(last)
+	assert.Empty(t, warnings, "two readers each")
 }

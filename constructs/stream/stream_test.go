@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/constructs/stream"
 	"github.com/millrace-cdk/millrace/test/cdktest"
@@ -69,6 +70,35 @@ func TestShardsMakeAProvisionedStream(t *testing.T) {
 		"StreamModeDetails": map[string]any{"StreamMode": "PROVISIONED"},
 		"ShardCount":        4,
 	})
+}
+
+// Of a stream's properties its name alone replaces it, and its logical id:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-stream.html
+func TestTheStreamChangesInPlace(t *testing.T) {
+	templateOf := func(props func(awscdk.Stack) *stream.StreamingCoreProps) (id string, properties map[string]any) {
+		stack := cdktest.NewStack()
+		stream.NewStreamingCore(stack, "Core", props(stack))
+		for id, resource := range *cdktest.Template(stack).FindResources(jsii.String("AWS::Kinesis::Stream"), nil) {
+			return id, (*resource)["Properties"].(map[string]any)
+		}
+		require.FailNow(t, "no stream")
+		return "", nil
+	}
+	wantID, before := templateOf(func(awscdk.Stack) *stream.StreamingCoreProps { return nil })
+	for name, props := range map[string]func(awscdk.Stack) *stream.StreamingCoreProps{
+		"another mode": func(awscdk.Stack) *stream.StreamingCoreProps { return &stream.StreamingCoreProps{Shards: 4} },
+		"a retention": func(awscdk.Stack) *stream.StreamingCoreProps {
+			return &stream.StreamingCoreProps{Retention: awscdk.Duration_Hours(jsii.Number(48))}
+		},
+		"another key": func(stack awscdk.Stack) *stream.StreamingCoreProps {
+			return &stream.StreamingCoreProps{Key: awskms.NewKey(stack, jsii.String("Mine"), nil)}
+		},
+	} {
+		id, after := templateOf(props)
+		assert.Equal(t, wantID, id, name)
+		assert.NotEqual(t, before, after, name)
+		assert.NotContains(t, after, "Name", name)
+	}
 }
 
 func TestAKeyOfYoursIsUsedAndNoneIsMade(t *testing.T) {

@@ -168,7 +168,7 @@ func (r *reader) lines() *resource {
 func (r *reader) delivery(stream *resource) stage {
 	delivery := r.lines()
 	r.arrow(delivery, stream, "KinesisStreamSourceConfiguration", "KinesisStreamARN")
-	transformer := r.target(delivery, "AWS::Lambda::Function", destination, "ProcessingConfiguration", "Processors", "Parameters")
+	transformer := r.invoked(delivery, destination, "ProcessingConfiguration", "Processors", "Parameters")
 	return card("FirehoseToS3", "Data Firehose", delivery,
 		"transformer: "+r.function(transformer),
 		fmt.Sprintf("an object every %s", duration(r.number(delivery, destination, "BufferingHints", "IntervalInSeconds"))),
@@ -192,7 +192,15 @@ func (r *reader) lake() stage {
 // mapping returns the loader's event source mapping and its function.
 func (r *reader) mapping() (mapping, function *resource) {
 	mapping = r.only("AWS::Lambda::EventSourceMapping")
-	return mapping, r.target(mapping, "AWS::Lambda::Function", "FunctionName")
+	return mapping, r.invoked(mapping, "FunctionName")
+}
+
+// invoked is the function that from invokes, by its alias or without one.
+func (r *reader) invoked(from *resource, path ...string) *resource {
+	if alias, err := r.model.target(from, "AWS::Lambda::Alias", path...); err == nil {
+		from, path = alias, []string{"FunctionName"}
+	}
+	return r.target(from, "AWS::Lambda::Function", path...)
 }
 
 func (r *reader) loader(stream *resource) stage {

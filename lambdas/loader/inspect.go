@@ -55,7 +55,7 @@ func (p *Postgres) Inspect(ctx context.Context, rows []Row) (reasons map[int]str
 	for i, row := range rows {
 		payloads[i] = string(row.Payload)
 	}
-	err = p.use(ctx, "inspecting events", func(conn *pgx.Conn) error {
+	err = p.use(ctx, "inspecting events", func(conn connection) error {
 		if err := collect(ctx, conn, reasons, inspectPayloads, payloads); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (p *Postgres) Inspect(ctx context.Context, rows []Row) (reasons map[int]str
 }
 
 // collect adds the reasons that a query finds.
-func collect(ctx context.Context, conn *pgx.Conn, reasons map[int]string, sql string, arguments ...any) error {
+func collect(ctx context.Context, conn connection, reasons map[int]string, sql string, arguments ...any) error {
 	found, err := conn.Query(ctx, sql, arguments...)
 	if err != nil {
 		return err

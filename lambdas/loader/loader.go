@@ -16,6 +16,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -76,12 +77,16 @@ type Loader struct {
 	// Default: none are written.
 	Metrics *emf.Writer
 
-	data []byte // of the last batch, for the next
+	data  []byte // of the last batch, for the next
+	lacks string // of the database, when it was last told
 }
 
 // Invoke stores a batch as Lambda passes it. An error means that the payload is
 // no Kinesis event; what is not stored is in the response.
 func (l *Loader) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if isRehearsal(payload) {
+		return l.rehearse(ctx, payload)
+	}
 	records, err := decode(payload)
 	if err != nil {
 		return nil, err
@@ -105,6 +110,7 @@ func (l *Loader) store(ctx context.Context, records []record) events.KinesisEven
 	b := newBatch(records, l.data)
 	result := l.insert(ctx, b)
 	l.data = b.data
+	l.tellLacks(ctx)
 
 	failed := len(records)
 	if result.err != nil {
@@ -150,6 +156,22 @@ func (l *Loader) quarantine(ctx context.Context, rejects []Reject) error {
 		return err
 	}
 	l.log().WarnContext(ctx, "records are in quarantine", "records", len(rejects), "first", rejects[0].Source.Origin.String())
+	return nil
+}
+
+// tellLacks says once what the database does not have of what is declared.
+func (l *Loader) tellLacks(ctx context.Context) {
+	lacks := strings.Join(l.storeLacks(), "; ")
+	if lacks != l.lacks && lacks != "" {
+		l.log().WarnContext(ctx, "the database is of an earlier release: rows go in without what it lacks", "lacks", lacks)
+	}
+	l.lacks = lacks
+}
+
+func (l *Loader) storeLacks() []string {
+	if store, ok := l.Store.(Lagging); ok {
+		return store.Lacks()
+	}
 	return nil
 }
 

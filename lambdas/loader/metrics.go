@@ -19,6 +19,9 @@ const (
 	MetricDuplicates = "Duplicates"
 	// MetricQuarantined counts the records that can never be stored.
 	MetricQuarantined = "Quarantined"
+	// MetricSchemaBehind counts what the database lacks of the declared tables;
+	// nothing is written while it lacks nothing.
+	MetricSchemaBehind = "SchemaBehind"
 	// MetricLag is the time in milliseconds from the arrival of the batch's
 	// first record in the stream to the commit.
 	MetricLag = "ArrivalToCommit"
@@ -35,6 +38,9 @@ func (l *Loader) measure(ctx context.Context, b *batch, result outcome, start ti
 		{Name: MetricDuplicates, Unit: emf.Count, Value: float64(result.stored - result.inserted)},
 		{Name: MetricQuarantined, Unit: emf.Count, Value: float64(len(b.rejects))},
 		{Name: MetricBatchTime, Unit: emf.Milliseconds, Value: float64(time.Since(start).Milliseconds())},
+	}
+	if lacks := l.storeLacks(); len(lacks) > 0 {
+		metrics = append(metrics, emf.Metric{Name: MetricSchemaBehind, Unit: emf.Count, Value: float64(len(lacks))})
 	}
 	if result.err == nil && len(b.records) > 0 { // else nothing is at rest yet
 		lag := time.Since(b.records[0].arrivedAt)

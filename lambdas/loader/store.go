@@ -25,11 +25,16 @@ const mergeTries = 3
 
 // Postgres is the [Store] of the tables that the migrator makes.
 type Postgres struct {
-	session     *postgres.Session
-	statements  []string // that fill the declared tables
-	inspections []string // that find what these refuse
-	merges      int      // so many inserts are merges
-	buf         []byte   // of the last COPY, for the next
+	session   *postgres.Session
+	tables    []spec.Table // the declared ones that are filled
+	merges    int          // so many inserts are merges
+	buf       []byte       // of the last COPY, for the next
+	rehearsal pgx.Tx       // what a rehearsal rolls back; nil otherwise
+
+	lookedOn    *pgconn.PgConn // the connection that the tables were last looked at on
+	lacks       []string       // what the database did not have of them then
+	statements  []string       // that fill the tables as they are there
+	inspections []string       // that find what these refuse
 }
 
 // NewPostgres returns a Store that connects by config when it is first used, and
@@ -40,26 +45,38 @@ func NewPostgres(config postgres.Config, tables []spec.Table) (*Postgres, error)
 	}
 	p := &Postgres{session: postgres.NewSession(config)}
 	for _, t := range tables {
-		if t.Retired {
-			continue
+		if !t.Retired {
+			p.tables = append(p.tables, t)
 		}
-		fill, err := statement(t)
-		if err != nil {
-			return nil, err
-		}
-		inspect, err := inspection(t)
-		if err != nil {
-			return nil, err
-		}
-		p.statements, p.inspections = append(p.statements, fill), append(p.inspections, inspect)
 	}
 	return p, nil
+}
+
+// Lacks is what the database did not have of the declared tables, when rows were
+// last inserted: they went in without it.
+func (p *Postgres) Lacks() []string { return p.lacks }
+
+// fill adds the statements that fill a table.
+func (p *Postgres) fill(t spec.Table) error {
+	fill, err := statement(t)
+	if err != nil {
+		return err
+	}
+	inspect, err := inspection(t)
+	if err != nil {
+		return err
+	}
+	p.statements, p.inspections = append(p.statements, fill), append(p.inspections, inspect)
+	return nil
 }
 
 // Insert stores rows in one transaction. New events go in by COPY, at which
 // Postgres is fastest; as soon as one is there already, by a merge.
 func (p *Postgres) Insert(ctx context.Context, rows iter.Seq[Row]) (inserted int, err error) {
-	err = p.use(ctx, "inserting events", func(conn *pgx.Conn) error {
+	err = p.use(ctx, "inserting events", func(conn connection) error {
+		if err := p.fitTables(ctx, conn); err != nil {
+			return err
+		}
 		if p.merges == 0 {
 			inserted, err = p.copy(ctx, conn, rows)
 			// A deadlock is a duplicate too: COPY takes the rows as they come, and
@@ -95,7 +112,7 @@ func is(err error, code string) bool {
 	return errors.As(err, &refused) && refused.Code == code
 }
 
-func (p *Postgres) copy(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row]) (inserted int, err error) {
+func (p *Postgres) copy(ctx context.Context, conn connection, rows iter.Seq[Row]) (inserted int, err error) {
 	err = p.withTables(ctx, conn, rows, func() error {
 		reader := newCopyReader(rows, p.buf)
 		tag, err := conn.PgConn().CopyFrom(ctx, reader, copyEvents)
@@ -107,9 +124,9 @@ func (p *Postgres) copy(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row])
 }
 
 // withTables runs insert and fills the declared tables with rows, in one
-// transaction. Without any, insert's one statement is one.
-func (p *Postgres) withTables(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row], insert func() error) error {
-	if len(p.statements) == 0 {
+// transaction. Without any, insert's one statement is one, except in a rehearsal, whose own it would end.
+func (p *Postgres) withTables(ctx context.Context, conn connection, rows iter.Seq[Row], insert func() error) error {
+	if len(p.statements) == 0 && p.rehearsal == nil {
 		return insert()
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -140,7 +157,7 @@ FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::jsonb[], $5::text[], 
 ORDER BY event_id COLLATE "C", position
 ON CONFLICT (event_id) DO NOTHING`
 
-func (p *Postgres) merge(ctx context.Context, conn *pgx.Conn, rows iter.Seq[Row]) (inserted, total int, err error) {
+func (p *Postgres) merge(ctx context.Context, conn connection, rows iter.Seq[Row]) (inserted, total int, err error) {
 	var (
 		ids, streams, shards, sequences []string
 		types                           []*string
@@ -189,13 +206,16 @@ func (p *Postgres) Quarantine(ctx context.Context, rejects []Reject) error {
 		data = append(data, r.Source.Data)
 		arrived = append(arrived, r.Source.ArrivedAt)
 	}
-	return p.use(ctx, "quarantining records", func(conn *pgx.Conn) error {
+	return p.use(ctx, "quarantining records", func(conn connection) error {
 		_, err := conn.Exec(ctx, insertQuarantine, origins, reasons, data, arrived)
 		return err
 	})
 }
 
-func (p *Postgres) use(ctx context.Context, doing string, do func(*pgx.Conn) error) error {
+func (p *Postgres) use(ctx context.Context, doing string, do func(connection) error) error {
+	if p.rehearsal != nil {
+		return p.useRehearsal(ctx, doing, do)
+	}
 	conn, err := p.session.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)

@@ -16,17 +16,9 @@ import (
 //
 // The rows go in ordered by their key, so that two loaders wait for each other and never deadlock.
 func statement(t spec.Table) (string, error) {
-	names := []string{spec.EventIDColumn}
-	values := []string{"e.event_id"}
-	for _, c := range t.Columns {
-		if c.Retired {
-			continue
-		}
-		value, err := expression(c)
-		if err != nil {
-			return "", fmt.Errorf("table %s: %w", t.Name, err)
-		}
-		names, values = append(names, c.Name), append(values, value+" AS "+quote(c.Name))
+	names, values, err := taken(t)
+	if err != nil {
+		return "", err
 	}
 	key := quoteAll(t.KeyColumns())
 	filter := ""
@@ -52,6 +44,50 @@ func statement(t spec.Table) (string, error) {
 		"  JOIN events e ON e.event_id = i.id" + filter + "\n) AS r\n" +
 		"ORDER BY " + order + "\n" +
 		"ON CONFLICT (" + key + ") DO " + resolve, nil
+}
+
+// Fill returns the statement that takes the columns of t, which are not of its key, out of
+// events anew, for rows that were written without one: before it was declared, or by the loader
+// of the release before. Each row gets what the event has that it is of, whatever the conflict
+// rule. It is for the master, after the deploy, and one transaction.
+func Fill(t spec.Table) (string, error) {
+	if err := t.Validate(); err != nil {
+		return "", err
+	}
+	names, values, err := taken(t)
+	if err != nil {
+		return "", err
+	}
+	var set, old, excluded []string
+	for _, name := range names[1:] { // the first is event_id
+		if !slices.Contains(t.KeyColumns(), name) {
+			set = append(set, quote(name)+" = excluded."+quote(name))
+			old, excluded = append(old, "old."+quote(name)), append(excluded, "excluded."+quote(name))
+		}
+	}
+	if len(set) == 0 {
+		return "", fmt.Errorf("table %s: it has no column to fill that is not of its key", t.Name)
+	}
+	return "UPDATE " + quote(t.Name) + " AS old\nSET " + strings.Join(set, ", ") + "\n" +
+		"FROM (\n  SELECT " + strings.Join(values, ", ") + "\n  FROM events e\n) AS excluded\n" +
+		"WHERE old.event_id = excluded.event_id\n" +
+		"  AND (" + strings.Join(old, ", ") + ") IS DISTINCT FROM (" + strings.Join(excluded, ", ") + ")", nil
+}
+
+// taken are the columns that are filled and their values in an event, event_id first.
+func taken(t spec.Table) (names, values []string, err error) {
+	names, values = []string{spec.EventIDColumn}, []string{"e.event_id"}
+	for _, c := range t.Columns {
+		if c.Retired {
+			continue
+		}
+		value, err := expression(c)
+		if err != nil {
+			return nil, nil, fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		names, values = append(names, c.Name), append(values, value+" AS "+quote(c.Name))
+	}
+	return names, values, nil
 }
 
 // expression is a column's value in an event. A number in a column of a time is

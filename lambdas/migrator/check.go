@@ -142,6 +142,7 @@ var takesAway = regexp.MustCompile(`(?i)\b(?:` + strings.Join([]string{
 	`DROP\s+(?:TABLE|COLUMN|CONSTRAINT|SCHEMA|TYPE|ROLE|VIEW|OWNED)\b`, `TRUNCATE\b`, `DELETE\s+FROM\b`, `RENAME\b`, `REVOKE\b`,
 	`ALTER\s+(?:COLUMN\s+)?\S+\s+(?:SET\s+DATA\s+)?TYPE\b`,
 	`SET\s+NOT\s+NULL\b`, `ADD\s+(?:CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b`,
+	`CREATE\s+UNIQUE\s+INDEX\b`,
 }, "|") + `)`)
 
 var (

@@ -175,7 +175,7 @@ func (d *difference) alterColumn(table spec.Table, before, after spec.Column) {
 	alter := "ALTER TABLE " + quote(table.Name) + " ALTER COLUMN " + quote(after.Name) + " "
 	if before.Type != after.Type {
 		d.refuse("%s cannot change its type from %s to %s: the table would be written anew under a lock. "+
-			"Declare a column of another name with the new type, send the events again to fill it, and retire this one", name, before.Type, after.Type)
+			"Declare a column of another name with the new type, fill it, and retire this one", name, before.Type, after.Type)
 	}
 	if before.Default != after.Default {
 		if after.Default == "" {

@@ -82,7 +82,7 @@ func TestDestructiveChangeIsRefusedWithTheSentenceThatSaysHow(t *testing.T) {
 		"another type": {
 			tables(readings()), tables(changed(func(c *spec.Column) { c.Type = "text" })),
 			"table readings: column value cannot change its type from numeric to text: the table would be written anew under a lock. " +
-				"Declare a column of another name with the new type, send the events again to fill it, and retire this one",
+				"Declare a column of another name with the new type, fill it, and retire this one",
 		},
 		"NOT NULL at once": {
 			tables(readings()), tables(changed(func(c *spec.Column) { c.Nullable = false })),
@@ -234,6 +234,7 @@ func TestDestructiveFileIsRefusedUnlessItIsMarked(t *testing.T) {
 		"REVOKE INSERT ON events FROM millrace_loader":         "REVOKE",
 		"/* fine */ SELECT 'x;' ; -- fine\nDROP TABLE a":       "DROP TABLE",
 		"ALTER TABLE events ADD CONSTRAINT c UNIQUE (shard)":   "ADD CONSTRAINT",
+		"CREATE UNIQUE INDEX CONCURRENTLY ON events (shard)":   "CREATE UNIQUE INDEX",
 		"ALTER TABLE events ADD COLUMN y int; DROP SCHEMA log": "DROP SCHEMA",
 	} {
 		m.Files = map[string]string{"00001_x.sql": "-- +goose Up\n" + sql + ";\n"}

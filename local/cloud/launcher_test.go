@@ -89,6 +89,8 @@ def _lambda_esm_create(logical_id, props, stack_name):
     return "made", {}
 def _lambda_esm_update(physical_id, old_props, new_props, stack_name):
     return physical_id, {}
+def _lambda_alias_update(physical_id, old_props, new_props, stack_name, logical_id=None):
+    return physical_id, new_props["FunctionVersion"]
 def _apigw_throttle(raw):
     return {"rateLimit": raw["RateLimit"]}
 def _apigw_usage_plan_body(props):
@@ -97,7 +99,8 @@ def _apigw_usage_plan_create(logical_id, props, stack_name):
     return _apigw_usage_plan_body(props)
 def _apigw_usage_plan_update(physical_id, old_props, new_props, stack_name):
     return _apigw_usage_plan_body(new_props)
-_RESOURCE_HANDLERS = {"AWS::Lambda::EventSourceMapping": {"create": _lambda_esm_create, "update": _lambda_esm_update},
+_RESOURCE_HANDLERS = {"AWS::Lambda::Alias": {"update": _lambda_alias_update},
+                      "AWS::Lambda::EventSourceMapping": {"create": _lambda_esm_create, "update": _lambda_esm_update},
                       "AWS::ApiGateway::Method": {"create": _apigw_method_create, "update": _apigw_method_update},
                       "AWS::ApiGateway::RequestValidator": {"create": _apigw_request_validator_create, "update": _apigw_request_validator_update},
                       "AWS::ApiGateway::RestApi": {"create": _apigw_rest_api_create}}
@@ -130,6 +133,8 @@ def _esm_response(esm):
 def _create_esm(data):
     _esms["posted"] = {"UUID": "posted", "EventSourceArn": data["EventSourceArn"], "State": "Enabled", "BatchSize": 10}
     return 202, {}, json.dumps(_esms["posted"])
+def _get_alias(func_name, alias_name):
+    return 200, {}, json.dumps({"FunctionVersion": f"of {func_name}"})
 def _update_esm(esm_id, data):
     return 202, {}, json.dumps(_esms[esm_id])
 def handle_request(data):
@@ -176,6 +181,9 @@ def main():
     handlers["create"]("id", {**source, "Enabled": False}, "stack")
     handlers["update"]("made", {}, {"TumblingWindowInSeconds": 90}, "stack")
     print("provisioned", lambda_svc._esms["made"]["State"], lambda_svc._esms["made"]["TumblingWindowInSeconds"])
+    update = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"]
+    for name in ("live", "other"):
+        print("alias", name, *update("arn:aws:lambda:r:0:function:f:" + name, {}, {"Name": name, "FunctionVersion": "2"}, "stack", "id"))
     print("throttle", provisioners._apigw_usage_plan_create("id", {"ApiStages": [{"Throttle": {"/events/POST": {"RateLimit": 2}}}]}, "stack"))
 `,
 }
@@ -217,6 +225,8 @@ func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
 		"posted 100 Enabled 30 None",
 		"posted 5 Enabled 60 7",
 		"provisioned Disabled 90",
+		"alias live arn:aws:lambda:r:0:function:f:live of f",
+		"alias other arn:aws:lambda:r:0:function:f:other 2",
 		"throttle {'apiStages': [{'throttle': {'/events/POST': {'rateLimit': 2}}}]}",
 		"",
 	}, "\n"), output)
@@ -254,6 +264,7 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 		"mappings polled elsewhere":        {services + "lambda_svc.py", "    _poll_kinesis()", "    pass", "lambda_svc._poll_loop does not call _poll_kinesis"},
 		"mappings made otherwise":          {services + "lambda_svc.py", "def _create_esm(data)", "def _create_esm(request, data)", "lambda_svc has no _create_esm(data)"},
 		"mappings provisioned otherwise":   {services + "cloudformation/provisioners.py", `"create": _lambda_esm_create`, `"create": print`, "does not create AWS::Lambda::EventSourceMapping by _lambda_esm_create"},
+		"aliases updated otherwise":        {services + "cloudformation/provisioners.py", `{"update": _lambda_alias_update}`, "{}", "does not update AWS::Lambda::Alias by _lambda_alias_update"},
 		"module gone":                      {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {
 		t.Run(name, func(t *testing.T) {

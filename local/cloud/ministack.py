@@ -375,6 +375,37 @@ def leave_stream_mappings_to_their_poller():
         handler[operation] = by_template(handler[operation], made)
 
 
+def leave_live_aliases_to_their_rollout():
+    """CloudFormation moves an alias as soon as its version is there. On AWS, CodeDeploy
+    moves those that are rolled out, and here local/rollout does: a deploy leaves
+    them where they are."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    kind, name = "AWS::Lambda::Alias", "_lambda_alias_update"
+    handler = getattr(provisioners, "_RESOURCE_HANDLERS", {}).get(kind, {})
+    original = getattr(provisioners, name, lambda: None)
+    check(parameters(original) == ["physical_id", "old_props", "new_props", "stack_name", "logical_id"],
+          f"ministack.services.cloudformation.provisioners has no {name}(physical_id, old_props, new_props, stack_name, logical_id)")
+    check(handler.get("update") is original, f"ministack.services.cloudformation.provisioners does not update {kind} by {name}")
+    check(parameters(getattr(lambda_svc, "_get_alias", lambda: None)) == ["func_name", "alias_name"],
+          "ministack.services.lambda_svc has no _get_alias(func_name, alias_name)")
+
+    def update(physical_id, old_props, new_props, *rest):
+        function, alias = physical_id.rsplit(":", 2)[-2:]
+        if alias == LIVE and new_props.get("Name") == LIVE:
+            status, _, body = lambda_svc._get_alias(function, alias)
+            if status == 200:
+                new_props = {**new_props, "FunctionVersion": json.loads(body)["FunctionVersion"]}
+        return original(physical_id, old_props, new_props, *rest)
+
+    setattr(provisioners, name, update)
+    handler["update"] = update
+
+
+LIVE = "live"  # constructs/rollout.Alias
+
+
 def main():
     try:
         check_version()
@@ -389,6 +420,7 @@ def main():
         hand_over_direct_puts()
         look_seldom_for_what_has_expired()
         leave_stream_mappings_to_their_poller()
+        leave_live_aliases_to_their_rollout()
         from ministack import app
         check(callable(getattr(app, "main", None)), "ministack.app has no main()")
     except (Changed, ImportError) as problem:

@@ -206,5 +206,8 @@ func (u *up) deploy(ctx context.Context) (*Environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what was deployed: %w", err)
 	}
-	return environment, environment.write(u.dir)
+	if err := environment.write(u.dir); err != nil {
+		return nil, err
+	}
+	return environment, u.progress.step("rolling out", func(detail func(string)) error { return rollOut(ctx, environment.AWS(), detail) })
 }

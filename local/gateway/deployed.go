@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,6 +19,9 @@ type deployed struct {
 	stages map[stageID]*stage
 	keys   map[string]apiKey // by value; disabled ones are not in here
 	plans  []usagePlan
+	// seen are the deployments that a stage was ever seen to be pointed at, by API and id: API
+	// Gateway keeps what they were made of, and the emulator keeps their ids alone.
+	seen map[[2]string]*deployment
 }
 
 type stageID struct{ api, name string }
@@ -46,11 +50,11 @@ type reader struct {
 
 const pageSize = 500 // the most that API Gateway returns at once
 
-// read returns what is deployed now. Of a stage that before has too, the
-// deployment is kept if it is the same: the resources behind it may have changed since,
-// but are not deployed.
+// read returns what is deployed now. A deployment that before has too is kept: the
+// resources behind it may have changed since, but are not deployed.
 func (r reader) read(ctx context.Context, before *deployed) (*deployed, error) {
-	now := &deployed{stages: map[stageID]*stage{}, keys: map[string]apiKey{}}
+	now := &deployed{stages: map[stageID]*stage{}, keys: map[string]apiKey{}, seen: map[[2]string]*deployment{}}
+	maps.Copy(now.seen, before.seen)
 	apis := apigateway.NewGetRestApisPaginator(r.client, &apigateway.GetRestApisInput{Limit: aws.Int32(pageSize)})
 	for apis.HasMorePages() {
 		page, err := apis.NextPage(ctx)
@@ -58,7 +62,7 @@ func (r reader) read(ctx context.Context, before *deployed) (*deployed, error) {
 			return nil, fmt.Errorf("listing REST APIs: %w", err)
 		}
 		for _, api := range page.Items {
-			if err := r.readStages(ctx, api, before, now); isNotFound(err) {
+			if err := r.readStages(ctx, api, now); isNotFound(err) {
 				continue // deleted meanwhile
 			} else if err != nil {
 				return nil, err
@@ -71,7 +75,7 @@ func (r reader) read(ctx context.Context, before *deployed) (*deployed, error) {
 	return now, nil
 }
 
-func (r reader) readStages(ctx context.Context, api types.RestApi, before, now *deployed) error {
+func (r reader) readStages(ctx context.Context, api types.RestApi, now *deployed) error {
 	found, err := r.client.GetStages(ctx, &apigateway.GetStagesInput{RestApiId: api.Id})
 	if err != nil {
 		return fmt.Errorf("listing stages of %s: %w", *api.Id, err)
@@ -79,11 +83,14 @@ func (r reader) readStages(ctx context.Context, api types.RestApi, before, now *
 	for _, settings := range found.Item {
 		s := &stage{id: stageID{*api.Id, *settings.StageName}, settings: settings}
 		id := aws.ToString(settings.DeploymentId)
-		if known := before.stages[s.id]; known != nil && known.deployment.id == id {
-			s.deployment = known.deployment
-		} else if s.deployment, err = r.readDeployment(ctx, api, id); err != nil {
-			return err
+		key := [2]string{*api.Id, id}
+		if now.seen[key] == nil {
+			if now.seen[key], err = r.readDeployment(ctx, api, id); err != nil {
+				delete(now.seen, key)
+				return err
+			}
 		}
+		s.deployment = now.seen[key]
 		now.stages[s.id] = s
 	}
 	return nil

@@ -46,6 +46,17 @@ func NewAppWith(context map[string]any) awscdk.App {
 	return awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Context: &all})
 }
 
+// Flags returns the context of the repository's cdk.json, as the CDK CLI gives it to the app.
+// The calling package is two folders deep.
+func Flags(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile("../../cdk.json")
+	require.NoError(t, err)
+	var file struct{ Context map[string]any }
+	require.NoError(t, json.Unmarshal(text, &file))
+	return file.Context
+}
+
 // NewStack returns a stack of an app of its own, for a test of one construct.
 func NewStack() awscdk.Stack {
 	return awscdk.NewStack(NewApp(), jsii.String("Test"), nil)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/cmd/millrace/rollback"
 )
 
 // onlyLocal keeps a test that changes what is deployed away from a real environment.
@@ -25,56 +29,97 @@ func onlyLocal(t *testing.T) {
 	}
 }
 
-func TestTheGatewayServesTheMappingTemplateThatIsDeployedNotTheSource(t *testing.T) {
-	onlyLocal(t)
-	client := apigateway.NewFromConfig(awsConfig(t))
-	api, stage := deployed(t)
-	resource := resourceAt(t, client, api, "/events")
-	integration, err := client.GetIntegration(t.Context(), &apigateway.GetIntegrationInput{
-		RestApiId: &api, ResourceId: &resource, HttpMethod: aws.String("POST"),
+// template is the deployed mapping template of POST /events.
+type template struct {
+	client                         *apigateway.Client
+	api, stage, resource, original string
+}
+
+func deployedTemplate(t *testing.T) template {
+	t.Helper()
+	m := template{client: apigateway.NewFromConfig(awsConfig(t))}
+	m.api, m.stage = deployed(t)
+	m.resource = resourceAt(t, m.client, m.api, "/events")
+	integration, err := m.client.GetIntegration(t.Context(), &apigateway.GetIntegrationInput{
+		RestApiId: &m.api, ResourceId: &m.resource, HttpMethod: aws.String("POST"),
 	})
 	require.NoError(t, err)
-	original := integration.RequestTemplates["application/json"]
-	require.Contains(t, original, "$input.body")
-	change := func(ctx context.Context, template string) {
-		_, err := client.UpdateIntegration(ctx, &apigateway.UpdateIntegrationInput{
-			RestApiId: &api, ResourceId: &resource, HttpMethod: aws.String("POST"),
-			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/requestTemplates/application~1json"), Value: &template}},
-		})
-		require.NoError(t, err)
-	}
-	deploy := func(ctx context.Context) {
-		_, err := client.CreateDeployment(ctx, &apigateway.CreateDeploymentInput{RestApiId: &api, StageName: &stage})
-		require.NoError(t, err)
-	}
-	db := database(t)
-	id, replacement := newEvent(`"written":"by the changed template"`)
-	// arrives posts something else, and says whether what the changed template writes is stored.
-	arrives := func() bool {
-		marker, body := newEvent(`"written":"by the client"`)
-		status, answer := post(t, "/events", body)
-		require.Equal(t, http.StatusAccepted, status, answer)
-		var stored bool
-		require.Eventually(t, func() bool {
-			var clients bool
-			require.NoError(t, db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM events WHERE event_id = $1),
-				EXISTS (SELECT FROM events WHERE event_id = $2)`, id, marker).Scan(&stored, &clients))
-			return stored || clients
-		}, 30*time.Second, 100*time.Millisecond)
-		return stored
-	}
-
-	change(t.Context(), strings.ReplaceAll(original, "$input.body", "'"+string(replacement)+"'"))
+	m.original = integration.RequestTemplates["application/json"]
+	require.Contains(t, m.original, "$input.body")
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		change(ctx, original)
-		deploy(ctx)
+		m.change(ctx, t, m.original)
+		m.deploy(ctx, t)
 		time.Sleep(time.Second) // the next test must not meet the changed one
 	})
-	assert.False(t, arrives(), "a change is not served before it is deployed")
-	deploy(t.Context())
-	require.Eventually(t, arrives, 30*time.Second, 250*time.Millisecond)
+	return m
+}
+
+func (m template) change(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
+	_, err := m.client.UpdateIntegration(ctx, &apigateway.UpdateIntegrationInput{
+		RestApiId: &m.api, ResourceId: &m.resource, HttpMethod: aws.String("POST"),
+		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/requestTemplates/application~1json"), Value: &text}},
+	})
+	require.NoError(t, err)
+}
+
+func (m template) deploy(ctx context.Context, t *testing.T) {
+	t.Helper()
+	_, err := m.client.CreateDeployment(ctx, &apigateway.CreateDeploymentInput{RestApiId: &m.api, StageName: &m.stage})
+	require.NoError(t, err)
+}
+
+// writes posts an event, and says whether it was replaced by another one, of the id: what a changed template writes.
+func writes(t *testing.T, db *pgx.Conn, id string) bool {
+	t.Helper()
+	marker, body := newEvent(`"written":"by the client"`)
+	_, err := db.Exec(t.Context(), "DELETE FROM events WHERE event_id = $1", id)
+	require.NoError(t, err)
+	status, answer := post(t, "/events", body)
+	require.Equal(t, http.StatusAccepted, status, answer)
+	var replaced bool
+	require.Eventually(t, func() bool {
+		var clients bool
+		require.NoError(t, db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM events WHERE event_id = $1),
+			EXISTS (SELECT FROM events WHERE event_id = $2)`, id, marker).Scan(&replaced, &clients))
+		return replaced || clients
+	}, 30*time.Second, 100*time.Millisecond)
+	return replaced
+}
+
+func TestTheGatewayServesTheMappingTemplateThatIsDeployedNotTheSource(t *testing.T) {
+	onlyLocal(t)
+	m, db := deployedTemplate(t), database(t)
+	id, replacement := newEvent(`"written":"by the changed template"`)
+	m.change(t.Context(), t, strings.ReplaceAll(m.original, "$input.body", "'"+string(replacement)+"'"))
+	assert.False(t, writes(t, db, id), "a change is not served before it is deployed")
+	m.deploy(t.Context(), t)
+	require.Eventually(t, func() bool { return writes(t, db, id) }, 30*time.Second, 250*time.Millisecond)
 	assert.JSONEq(t, string(replacement), payload(t, db, id))
+}
+
+func TestAChangedTemplateGoesBackByACommandWithoutADeploy(t *testing.T) {
+	onlyLocal(t)
+	m, db := deployedTemplate(t), database(t)
+	var all []rollback.Deployment
+	require.NoError(t, rollsBack(t, &all))
+	served := func(d rollback.Deployment) bool { return d.Served }
+	before := all[slices.IndexFunc(all, served)].ID
+	id, replacement := newEvent(`"written":"by the changed template"`)
+	m.change(t.Context(), t, strings.ReplaceAll(m.original, "$input.body", "'"+string(replacement)+"'"))
+	m.deploy(t.Context(), t)
+	require.Eventually(t, func() bool { return writes(t, db, id) }, 30*time.Second, 250*time.Millisecond)
+
+	require.NoError(t, rollsBack(t, &all))
+	changed := all[slices.IndexFunc(all, served)].ID
+	require.NotEqual(t, before, changed)
+	var done struct{ From, To string }
+	require.NoError(t, rollsBack(t, &done, "--to="+before))
+	assert.Equal(t, changed, done.From)
+	require.Eventually(t, func() bool { return !writes(t, db, id) }, 30*time.Second, 250*time.Millisecond)
+	assert.ErrorContains(t, rollsBack(t, &done, "--to=unknown"), "has no deployment unknown")
+	assert.False(t, writes(t, db, id), "what is unknown changes nothing")
 }
 
 func TestASecondDeployOfTheSameCommitChangesNothing(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/atrest"
 	"github.com/millrace-cdk/millrace/cmd/millrace/replay"
+	"github.com/millrace-cdk/millrace/local/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -105,9 +106,11 @@ func deployedDelivery(t *testing.T) *firehosetypes.DeliveryStreamDescription {
 }
 
 // breakFunction makes a deployed function fail at every start, until mend is called.
-func breakFunction(t *testing.T, name string) (mend func()) {
+// Where it is invoked by an alias, that leads to the broken version meanwhile.
+func breakFunction(t *testing.T, arn string) (mend func()) {
 	t.Helper()
 	client := lambda.NewFromConfig(awsConfig(t))
+	name, _ := rollout.Split(arn)
 	was, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 	require.NoError(t, err)
 	variables := map[string]string{}
@@ -121,10 +124,13 @@ func breakFunction(t *testing.T, name string) (mend func()) {
 		require.NoError(t, err)
 	}
 	set(t.Context(), map[string]string{spec.Variable: "broken"})
+	back, err := rollout.Force(t.Context(), client, arn)
+	require.NoError(t, err)
 	mended := false
 	mend = func() {
 		if !mended {
 			mended = true
+			require.NoError(t, back(context.WithoutCancel(t.Context())))
 			set(context.WithoutCancel(t.Context()), variables)
 		}
 	}

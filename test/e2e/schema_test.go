@@ -109,6 +109,7 @@ type schemaApp struct {
 	migrations string // the folder
 	database   string
 	secret     string
+	streams    string // their ids; the load is put into the last
 	db         *pgx.Conn
 	outputs    map[string]string // of the stack, once it is deployed
 }
@@ -120,6 +121,7 @@ func newSchemaApp(t *testing.T) *schemaApp {
 		program:    filepath.Join(folder, "app"),
 		migrations: filepath.Join(folder, "migrations"),
 		database:   "schema_" + uuid.NewString()[:8],
+		streams:    "Core",
 		secret:     stackOutputs(t, "Millrace-local-Foundation")["DatabaseSecretArn"],
 	}
 	build := exec.Command("go", "build", "-o", app.program, "./testdata/schema")
@@ -152,7 +154,7 @@ func (a *schemaApp) cdk(command string, tables []spec.Table, arguments ...string
 	}
 	cli := exec.Command("node_modules/.bin/cdk", append([]string{
 		command, "--app", a.program, "--build", "true", "--output", filepath.Join(a.migrations, "..", "cdk.out"), "--no-color", "--no-notices",
-		"-c", "tables=" + string(declared), "-c", "migrations=" + a.migrations, "-c", "database=" + a.database, "-c", "secret=" + a.secret,
+		"-c", "tables=" + string(declared), "-c", "migrations=" + a.migrations, "-c", "streams=" + a.streams, "-c", "database=" + a.database, "-c", "secret=" + a.secret,
 	}, arguments...)...)
 	cli.Dir = root
 	text, err := cli.CombinedOutput()
@@ -246,10 +248,12 @@ func (a *schemaApp) assertAtRest(t *testing.T, ids []string) {
 		assert.ElementsMatch(t, ids, stored, table)
 	}
 	assert.Zero(t, a.count(t, "quarantine"))
-	kept, err := s3.NewFromConfig(awsConfig(t), func(o *s3.Options) { o.UsePathStyle = true }).
-		ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(a.outputs["OnFailure"])})
-	require.NoError(t, err)
-	assert.Empty(t, kept.Contents, "batches that were given up")
+	for id := range strings.SplitSeq(a.streams, ",") {
+		kept, err := s3.NewFromConfig(awsConfig(t), func(o *s3.Options) { o.UsePathStyle = true }).
+			ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(a.outputs[id+"OnFailure"])})
+		require.NoError(t, err)
+		assert.Empty(t, kept.Contents, "batches that were given up")
+	}
 }
 
 // postgresErrors returns what Postgres has logged as errors.
@@ -292,9 +296,10 @@ func (a *schemaApp) startLoad(t *testing.T) *schemaLoad {
 	ctx, halt := context.WithCancel(t.Context())
 	load := &schemaLoad{halt: halt, done: make(chan error, 1), count: make(chan int)}
 	client := kinesis.NewFromConfig(awsConfig(t))
+	stream := a.outputs[a.streams[strings.LastIndex(a.streams, ",")+1:]+"Stream"]
 	go func() {
 		defer close(load.count)
-		load.done <- load.post(ctx, client, a.outputs["Stream"])
+		load.done <- load.post(ctx, client, stream)
 	}()
 	t.Cleanup(halt)
 	return load

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/millrace-cdk/millrace/test/trust"
 )
 
 // unscoped are the actions, of those that our templates allow, for which the service has no
@@ -18,19 +20,6 @@ var unscoped = map[string]bool{
 	"ec2:DescribeSecurityGroups":       true,
 	"kinesis:ListStreams":              true,
 	"secretsmanager:GetRandomPassword": true,
-}
-
-// unsourced are the services of whose calls no document says that they carry either: a
-// condition that is never met would stop the service. Every other one must ask. A role can be passed to
-// a service only within its own account, which leaves the deputy no role of another's to be given.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
-var unsourced = map[string]bool{
-	"apigateway.amazonaws.com":          true,
-	"firehose.amazonaws.com":            true,
-	"lambda.amazonaws.com":              true,
-	"rds.amazonaws.com":                 true, // of RDS Proxy
-	"redshift.amazonaws.com":            true,
-	"redshift-serverless.amazonaws.com": true,
 }
 
 // privileges is what the templates' policies allow too much of:
@@ -88,7 +77,7 @@ func (r resource) privileges() []string {
 				}
 			}
 			for _, service := range services(statement["Principal"]) {
-				if !unsourced[service] && !asks(statement["Condition"], "aws:SourceAccount", "aws:SourceArn") {
+				if keys := trust.Asked(service); len(keys) > 0 && !asks(statement["Condition"], keys...) {
 					add("Privilege-Deputy[" + service + "]")
 				}
 			}
@@ -174,7 +163,7 @@ func TestEachExcessIsFound(t *testing.T) {
 		statement["Effect"] = "Allow"
 		return resource{Type: "AWS::IAM::Policy", Properties: map[string]any{"PolicyDocument": map[string]any{"Statement": []any{statement}}}}
 	}
-	trust := func(statement map[string]any) resource {
+	role := func(statement map[string]any) resource {
 		statement["Effect"] = "Allow"
 		return resource{Type: "AWS::IAM::Role", Properties: map[string]any{"AssumeRolePolicyDocument": map[string]any{"Statement": []any{statement}}}}
 	}
@@ -195,11 +184,13 @@ func TestEachExcessIsFound(t *testing.T) {
 		"no narrower resource":        {policy(map[string]any{"Action": "kinesis:ListStreams", "Resource": "*"}), nil},
 		"any role to any service":     {policy(map[string]any{"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/a"}), []string{"Privilege-PassRole"}},
 		"a role to one service":       {policy(map[string]any{"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/a", "Condition": map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "a"}}}), nil},
-		"a deputy":                    {trust(map[string]any{"Action": "sts:AssumeRole", "Principal": flowLogs}), []string{"Privilege-Deputy[vpc-flow-logs.amazonaws.com]"}},
-		"a deputy of this account":    {trust(map[string]any{"Action": "sts:AssumeRole", "Principal": flowLogs, "Condition": account}), nil},
-		"a deputy that cannot say":    {trust(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "lambda.amazonaws.com"}}), nil},
-		"a deputy that nobody knows":  {trust(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "new.amazonaws.com"}}), []string{"Privilege-Deputy[new.amazonaws.com]"}},
-		"anybody":                     {trust(map[string]any{"Action": "sts:AssumeRole", "Principal": "*"}), []string{"Privilege-Principal"}},
+		"a deputy":                    {role(map[string]any{"Action": "sts:AssumeRole", "Principal": flowLogs}), []string{"Privilege-Deputy[vpc-flow-logs.amazonaws.com]"}},
+		"a deputy of this account":    {role(map[string]any{"Action": "sts:AssumeRole", "Principal": flowLogs, "Condition": account}), nil},
+		"a deputy by an external id":  {role(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "firehose.amazonaws.com"}, "Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "1"}}}), nil},
+		"a deputy without its id":     {role(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "firehose.amazonaws.com"}, "Condition": account}), []string{"Privilege-Deputy[firehose.amazonaws.com]"}},
+		"a deputy that cannot say":    {role(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "lambda.amazonaws.com"}}), nil},
+		"a deputy that nobody knows":  {role(map[string]any{"Action": "sts:AssumeRole", "Principal": map[string]any{"Service": "new.amazonaws.com"}}), []string{"Privilege-Deputy[new.amazonaws.com]"}},
+		"anybody":                     {role(map[string]any{"Action": "sts:AssumeRole", "Principal": "*"}), []string{"Privilege-Principal"}},
 		"an invocation by anybody's":  {resource{Type: "AWS::Lambda::Permission", Properties: map[string]any{"Principal": "s3.amazonaws.com"}}, []string{"Privilege-Deputy[s3.amazonaws.com]"}},
 		"an invocation by one bucket": {resource{Type: "AWS::Lambda::Permission", Properties: map[string]any{"Principal": "s3.amazonaws.com", "SourceArn": "a"}}, nil},
 	} {

@@ -1,4 +1,4 @@
-// Package scan runs the scanners over every environment and every example, and
+// Package scan runs the scanners over every environment, every construct that stands in none, and every example, and
 // holds what they find against what the constructs accept, each with its reason
 // (constructs/internal/suppress). A finding that nobody accepted fails, and so does an acceptance
 // without a finding. `make lint` runs it.
@@ -18,13 +18,14 @@ import (
 
 	"github.com/millrace-cdk/millrace/stacks"
 	"github.com/millrace-cdk/millrace/test/cdktest"
+	"github.com/millrace-cdk/millrace/test/everything"
 )
 
 func TestMain(m *testing.M) { cdktest.Main(m) }
 
 // template is one stack's, of an environment or an example.
 type template struct {
-	of        string // prod, examples/minimal
+	of        string // prod, everything, examples/minimal
 	stack     string
 	resources map[string]resource
 	text      []byte
@@ -51,7 +52,7 @@ func context(t *testing.T) map[string]any {
 	return all
 }
 
-// templates are those of every environment and every example.
+// templates are those of every environment, of what stands in none, and of every example.
 func templates(t *testing.T) []template {
 	t.Helper()
 	var all []template
@@ -60,9 +61,18 @@ func templates(t *testing.T) []template {
 		require.NoError(t, err)
 		app := cdktest.NewAppWith(context(t))
 		env.Omit = nil // what the emulator does not know is none of ours
+		// As a release deploys them: with a role that checks.
+		env.CheckedBy = "arn:aws:iam::111122223333:role/Check"
 		stacks.NewMillrace(app, env)
 		all = append(all, read(t, name, *app.Synth(nil).Directory())...)
 	}
+	// Its stages are the environments above: they lie in folders of their own, which are not read.
+	app := cdktest.NewAppWith(context(t))
+	stacks.NewRelease(app, stacks.Releases())
+	all = append(all, read(t, stacks.ReleaseName, *app.Synth(nil).Directory())...)
+	app = cdktest.NewAppWith(context(t))
+	everything.New(app)
+	all = append(all, read(t, "everything", *app.Synth(nil).Directory())...)
 	mains, err := filepath.Glob("../../examples/*/main.go")
 	require.NoError(t, err)
 	require.NotEmpty(t, mains)

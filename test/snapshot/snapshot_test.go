@@ -3,8 +3,6 @@
 package snapshot
 
 import (
-	"encoding/json"
-	"os"
 	"regexp"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/stacks"
 	"github.com/millrace-cdk/millrace/test/cdktest"
+	"github.com/millrace-cdk/millrace/test/everything"
 )
 
 func TestMain(m *testing.M) { cdktest.Main(m) }
@@ -22,13 +21,7 @@ func TestMain(m *testing.M) { cdktest.Main(m) }
 // app returns an app with the feature flags of cdk.json, as the CDK CLI gives them.
 func app(t *testing.T) awscdk.App {
 	t.Helper()
-	text, err := os.ReadFile("../../cdk.json")
-	require.NoError(t, err)
-	var file struct {
-		Context map[string]any `json:"context"`
-	}
-	require.NoError(t, json.Unmarshal(text, &file))
-	return cdktest.NewAppWith(file.Context)
+	return cdktest.NewAppWith(cdktest.Flags(t))
 }
 
 // environment is the named one; local as if the host were the one that most CI machines are.
@@ -49,19 +42,25 @@ func TestTemplates(t *testing.T) {
 			millrace := stacks.NewMillrace(app, environment(t, name))
 			cdktest.Golden(t, millrace.Foundation.Stack, name+"-foundation")
 			cdktest.Golden(t, millrace.Pipeline.Stack, name+"-pipeline")
+			cdktest.Golden(t, millrace.Operations.Stack, name+"-operations")
 			assert.NoError(t, stacks.CheckReferences(app.Synth(nil)))
 		})
 	}
 }
 
-// each calls check with every environment's two templates.
+// What stands in no environment has a template for test/trust, which reads it there.
+func TestTheTemplateOfEverythingElse(t *testing.T) {
+	cdktest.Golden(t, everything.New(app(t)), "everything/everything-all")
+}
+
+// each calls check with every environment's templates.
 func each(t *testing.T, check func(t *testing.T, env stacks.Environment, template assertions.Template)) {
 	t.Helper()
 	for _, name := range stacks.EnvironmentNames() {
 		t.Run(name, func(t *testing.T) {
 			env := environment(t, name)
 			millrace := stacks.NewMillrace(app(t), env)
-			for _, stack := range []awscdk.Stack{millrace.Foundation.Stack, millrace.Pipeline.Stack} {
+			for _, stack := range []awscdk.Stack{millrace.Foundation.Stack, millrace.Pipeline.Stack, millrace.Operations.Stack} {
 				check(t, env, cdktest.Template(stack))
 			}
 		})
@@ -114,7 +113,7 @@ func TestDataIsKeptWhereItIsNotDisposable(t *testing.T) {
 }
 
 func TestFoundationIsProtectedOutsideLocalAndDev(t *testing.T) {
-	for name, want := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true} {
+	for name, want := range map[string]bool{"local": false, "dev": false, "staging": true, "prod": true, "recovery": true} {
 		millrace := stacks.NewMillrace(app(t), environment(t, name))
 		assert.Equal(t, want, *millrace.Foundation.Stack.TerminationProtection(), name)
 	}
@@ -138,6 +137,7 @@ func TestLocalLeavesOutOnlyWhatTheEmulatorDoesNotKnow(t *testing.T) {
 	for _, stack := range [][2]awscdk.Stack{
 		{complete.Foundation.Stack, local.Foundation.Stack},
 		{complete.Pipeline.Stack, local.Pipeline.Stack},
+		{complete.Operations.Stack, local.Operations.Stack},
 	} {
 		kept := resources(cdktest.Template(stack[1]), "")
 		for id, resource := range resources(cdktest.Template(stack[0]), "") {

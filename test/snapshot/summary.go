@@ -62,8 +62,8 @@ func read(folder, environment string) (page, error) {
 }
 
 // Summary returns what the golden templates ENVIRONMENT-*.template.json of folder
-// mean, as a page of Markdown: resources by type, who may do what, what reaches
-// what, alarms, and what is paid for. It depends on these files alone, in a stable
+// mean, as a page of Markdown: resources by service, who may do what, what reaches
+// what, alarms, and what is paid for; what is alike is one line. It depends on these files alone, in a stable
 // order, so that the difference of two is the meaning of a change.
 func Summary(folder, environment string) (string, error) {
 	p, err := read(folder, environment)
@@ -75,48 +75,79 @@ func Summary(folder, environment string) (string, error) {
 
 func (p page) render(environment string) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# %s\n\nGenerated from the golden templates beside it: `make snapshots`. Names are logical ids without their hash.\n", environment)
+	fmt.Fprintf(&out, "# %s\n\nGenerated from the golden templates beside it: `make snapshots`. Names are logical ids without their hash; prices are AWS's.\n", environment)
 	p.types(&out)
-	table(&out, "IAM statements", "Allow, where no Deny is said.",
-		[]string{"Who", "May do", "On", "If"}, p.statements())
-	table(&out, "Network paths", "`both` ends allow it; with one end alone nothing passes between two groups.",
-		[]string{"From", "To", "Port", "Allowed by"}, p.paths())
-	table(&out, "Alarms", "",
-		[]string{"Alarm", "Metric", "Fires", "Without data", "Actions"}, p.alarms())
-	table(&out, "What is paid for", "Sizes as the templates say them; the prices are AWS's.",
-		[]string{"Resource", "Type", "Billed by", "Size"}, p.costs())
+	table(&out, "IAM statements", []string{"Who", "May, where no Deny is said"}, p.mayDo())
+	table(&out, "Network paths", []string{"From", "To", "Allowed by (both ends, or one, with which nothing passes between two groups)"}, joined(p.paths(), 1))
+	table(&out, "Alarms", []string{"Of", "Fires"}, p.alarms())
+	table(&out, "What is paid for", []string{"Billed", "What, with its size"}, p.costs())
 	return out.String()
 }
 
-// types writes how many resources of each type each stack has.
+// types writes how many resources of each type each stack has, by service.
 func (p page) types(out *strings.Builder) {
 	stacks := slices.Sorted(maps.Keys(p.stacks))
-	counts := map[string]map[string]int{}
+	counts := map[string]map[string]int{} // by stack and type
+	services := map[string]bool{}
 	for stack, template := range p.stacks {
+		counts[stack] = map[string]int{}
 		for _, resource := range template.Resources {
-			if counts[resource.Type] == nil {
-				counts[resource.Type] = map[string]int{}
-			}
-			counts[resource.Type][stack]++
+			counts[stack][resource.Type]++
+			services[service(resource.Type)] = true
 		}
 	}
 	var rows [][]string
-	for _, kind := range slices.Sorted(maps.Keys(counts)) {
-		row := []string{kind}
+	for of := range services {
+		row := []string{of}
 		for _, stack := range stacks {
-			row = append(row, strings.TrimPrefix(fmt.Sprint(counts[kind][stack]), "0"))
+			var cell []string
+			for _, kind := range slices.Sorted(maps.Keys(counts[stack])) {
+				if service(kind) == of {
+					cell = append(cell, fmt.Sprintf("%d %s", counts[stack][kind], strings.TrimPrefix(kind, of+"::")))
+				}
+			}
+			row = append(row, strings.Join(cell, ", "))
 		}
 		rows = append(rows, row)
 	}
-	table(out, "Resources", "", append([]string{"Type"}, stacks...), rows)
+	table(out, "Resources", append([]string{"Service"}, stacks...), rows)
+}
+
+// service is what of a type stands before its last part: AWS::EC2.
+func service(kind string) string { return kind[:max(strings.LastIndex(kind, "::"), 0)] }
+
+// joined are the rows of which those that differ in the column alone are one, which has all that is there.
+func joined(rows [][]string, column int) (all [][]string) {
+	cells := map[string][]string{}
+	for _, row := range rows {
+		key := strings.Join(slices.Concat(row[:column], row[column+1:]), "\x00")
+		if !slices.Contains(cells[key], row[column]) {
+			cells[key] = append(cells[key], row[column])
+		}
+	}
+	for key, cell := range cells {
+		slices.Sort(cell)
+		all = append(all, slices.Insert(strings.Split(key, "\x00"), column, strings.Join(cell, ", ")))
+	}
+	return all
+}
+
+// stacked are rows of two columns, of which those with the same first are one, with a line for each second.
+func stacked(rows [][2]string) (all [][]string) {
+	cells := map[string][]string{}
+	for _, row := range rows {
+		cells[row[0]] = append(cells[row[0]], row[1])
+	}
+	for first, lines := range cells {
+		slices.Sort(lines)
+		all = append(all, []string{first, strings.Join(slices.Compact(lines), "<br>")})
+	}
+	return all
 }
 
 // table writes a section; the same row twice is one row.
-func table(out *strings.Builder, title, note string, head []string, rows [][]string) {
+func table(out *strings.Builder, title string, head []string, rows [][]string) {
 	fmt.Fprintf(out, "\n## %s\n\n", title)
-	if note != "" {
-		fmt.Fprintf(out, "%s\n\n", note)
-	}
 	lines := make([]string, 0, len(rows))
 	for _, row := range rows {
 		cells := make([]string, 0, len(row))

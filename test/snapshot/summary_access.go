@@ -7,6 +7,19 @@ import (
 	"strings"
 )
 
+// mayDo are a row for each who, with a line for each that it may do.
+func (p page) mayDo() [][]string {
+	var rows [][2]string
+	for _, row := range joined(p.statements(), 2) {
+		line := row[1] + " on " + row[2]
+		if row[3] != "" {
+			line += " if " + row[3]
+		}
+		rows = append(rows, [2]string{row[0], line})
+	}
+	return stacked(rows)
+}
+
 // statements are a row for each statement of each policy, whoever holds it: a
 // role, or a resource that says who may use it.
 func (p page) statements() (rows [][]string) {

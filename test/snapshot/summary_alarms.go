@@ -16,11 +16,12 @@ var comparison = map[string]string{
 	"LessThanLowerOrGreaterThanUpperThreshold": "outside the band",
 }
 
-// alarms are a row for each alarm.
-func (p page) alarms() (rows [][]string) {
+// alarms are a row for each namespace of metrics, with a line for each alarm, or for several alike.
+func (p page) alarms() [][]string {
+	var rows [][]string // name, namespace, what it looks at and when it fires
 	p.each(func(name string, alarm resource) {
 		properties := alarm.Properties
-		metric := strings.TrimSpace(fmt.Sprintf("%s %s", p.text(properties["Namespace"]), p.text(properties["MetricName"])))
+		namespace, metric := p.text(properties["Namespace"]), p.text(properties["MetricName"])
 		statistic := p.text(properties["Statistic"]) + p.text(properties["ExtendedStatistic"])
 		seconds := p.text(properties["Period"])
 		for _, query := range p.list(properties["Metrics"]) {
@@ -31,7 +32,8 @@ func (p page) alarms() (rows [][]string) {
 			}
 			stat := query["MetricStat"].(map[string]any)
 			of := stat["Metric"].(map[string]any)
-			metric = strings.TrimPrefix(fmt.Sprintf("%s; %s = %s %s %s", metric, p.text(query["Id"]), p.text(of["Namespace"]), p.text(of["MetricName"]), p.text(stat["Stat"])), "; ")
+			namespace = p.text(of["Namespace"])
+			metric = strings.TrimPrefix(fmt.Sprintf("%s; %s = %s %s", metric, p.text(query["Id"]), p.text(of["MetricName"]), p.text(stat["Stat"])), "; ")
 			seconds = p.text(stat["Period"])
 		}
 		operator := p.text(properties["ComparisonOperator"])
@@ -40,17 +42,24 @@ func (p page) alarms() (rows [][]string) {
 		if properties["DatapointsToAlarm"] != nil {
 			datapoints = p.text(properties["DatapointsToAlarm"])
 		}
-		fires := fmt.Sprintf("%s %s %s, %s of %s", statistic, comparison[operator], p.text(properties["Threshold"]), datapoints, periods)
+		fires := fmt.Sprintf("%s %s %s %s for %s of %s", metric, statistic, comparison[operator], p.text(properties["Threshold"]), datapoints, periods)
 		if seconds != "" {
 			fires += " × " + seconds + " s"
 		}
-		rows = append(rows, []string{
-			name, metric, strings.Join(strings.Fields(strings.ReplaceAll(fires, " ,", ",")), " "),
-			p.text(properties["TreatMissingData"]), p.text(properties["AlarmActions"]),
-		})
+		if missing := p.text(properties["TreatMissingData"]); missing != "notBreaching" {
+			fires += ", without data " + missing
+		}
+		if actions := p.text(properties["AlarmActions"]); actions != "" {
+			fires += " → " + actions
+		}
+		rows = append(rows, []string{name, namespace, strings.Join(strings.Fields(fires), " ")})
 	}, "AWS::CloudWatch::Alarm")
 	p.each(func(name string, alarm resource) {
-		rows = append(rows, []string{name, "composite", p.text(alarm.Properties["AlarmRule"]), "", p.text(alarm.Properties["AlarmActions"])})
+		rows = append(rows, []string{name, "composite", strings.TrimSpace(p.text(alarm.Properties["AlarmRule"]) + " → " + p.text(alarm.Properties["AlarmActions"]))})
 	}, "AWS::CloudWatch::CompositeAlarm")
-	return rows
+	var lines [][2]string
+	for _, row := range joined(rows, 0) {
+		lines = append(lines, [2]string{row[1], row[0] + ": " + row[2]})
+	}
+	return stacked(lines)
 }

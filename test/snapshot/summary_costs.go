@@ -84,8 +84,9 @@ func classified(kind string) bool {
 	return ok || slices.Contains(free, kind) || strings.HasPrefix(kind, "Custom::") || kind == "AWS::CloudFormation::CustomResource"
 }
 
-// costs are a row for each type and size; of what is alike only the number matters.
-func (p page) costs() (rows [][]string) {
+// costs are a row for each type, with a line for each size, and one for all that have none; of what is alike only the number matters.
+func (p page) costs() [][]string {
+	var lines [][2]string
 	names := map[[2]string][]string{} // by type and size
 	for kind, bill := range billed {
 		p.each(func(name string, resource resource) {
@@ -106,9 +107,14 @@ func (p page) costs() (rows [][]string) {
 		if len(all) > 6 {
 			what = fmt.Sprintf("%d of them", len(all))
 		}
-		rows = append(rows, []string{what, key[0], billed[key[0]].by, key[1]})
+		by := billed[key[0]].by
+		if key[1] == "" {
+			lines = append(lines, [2]string{"by use alone", fmt.Sprintf("%s: %s (%s)", key[0], what, by)})
+			continue
+		}
+		lines = append(lines, [2]string{key[0] + ": " + by, what + ": " + key[1]})
 	}
-	return rows
+	return stacked(lines)
 }
 
 // size is the value at the dotted path: of a list of things their number, of a list of words the words.

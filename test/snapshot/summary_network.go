@@ -38,11 +38,11 @@ func (p page) paths() (rows [][]string) {
 		if in[path] {
 			by = "both"
 		}
-		rows = append(rows, []string{path.from, path.to, path.port, by})
+		rows = append(rows, []string{path.from, path.to + " " + path.port, by})
 	}
 	for path := range in {
 		if !out[path] {
-			rows = append(rows, []string{path.from, path.to, path.port, "ingress"})
+			rows = append(rows, []string{path.from, path.to + " " + path.port, "ingress"})
 		}
 	}
 	return append(rows, p.ways()...)
@@ -56,11 +56,11 @@ func (p page) ways() (rows [][]string) {
 			to += p.text(route.Properties[target])
 		}
 		from := p.text(route.Properties["RouteTableId"])
-		rows = append(rows, []string{from, p.text(route.Properties["DestinationCidrBlock"]) + p.text(route.Properties["DestinationIpv6CidrBlock"]), "", "route by " + to})
+		rows = append(rows, []string{from, p.text(route.Properties["DestinationCidrBlock"]) + p.text(route.Properties["DestinationIpv6CidrBlock"]), "route by " + to})
 	}, "AWS::EC2::Route")
 	p.each(func(_ string, endpoint resource) {
 		kind, _ := endpoint.Properties["VpcEndpointType"].(string)
-		rows = append(rows, []string{p.text(endpoint.Properties["VpcId"]), p.text(endpoint.Properties["ServiceName"]), "", strings.ToLower(kind) + " endpoint"})
+		rows = append(rows, []string{p.text(endpoint.Properties["VpcId"]), p.text(endpoint.Properties["ServiceName"]), strings.ToLower(kind) + " endpoint"})
 	}, "AWS::EC2::VPCEndpoint")
 	resources := map[string]resource{}
 	for _, stack := range p.stacks {
@@ -82,7 +82,7 @@ func (p page) ways() (rows [][]string) {
 			by += " and an API key"
 		}
 		api := p.text(method.Properties["RestApiId"])
-		rows = append(rows, []string{"clients", api + " " + p.text(method.Properties["HttpMethod"]) + " " + route(method.Properties["ResourceId"]), "tcp 443", by})
+		rows = append(rows, []string{"clients", api + " " + p.text(method.Properties["HttpMethod"]) + " " + route(method.Properties["ResourceId"]), by})
 	}, "AWS::ApiGateway::Method")
 	return rows
 }

@@ -68,15 +68,15 @@ func TestEveryTypeIsBilledOrFree(t *testing.T) {
 func TestASummaryFollowsAReferenceIntoAnotherStack(t *testing.T) {
 	text := summaryOf(t, `"Policy00000000": {"Type": "AWS::IAM::Policy", "Properties": {"Roles": [{"Ref": "Reader11111111"}], "PolicyDocument": {"Statement": [
 		{"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": {"Fn::ImportValue": "F:Key"}, "Condition": {"StringEquals": {"aws:x": ["a", "b"]}}}]}}}`)
-	assert.Contains(t, text, "| Reader | `kms:Decrypt` | `Key` | aws:x StringEquals a, b |\n")
+	assert.Contains(t, text, "| Reader | `kms:Decrypt` on `Key` if aws:x StringEquals a, b |\n")
 }
 
 func TestASummarySaysWhoMayAssumeARoleAndWhatIsDenied(t *testing.T) {
 	text := summaryOf(t, `
 		"Role00000000": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}}},
 		"Policy00000000": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {"Statement": [{"Effect": "Deny", "Action": "s3:*", "Principal": {"AWS": "*"}, "Resource": "*"}]}}}`)
-	assert.Contains(t, text, "| lambda.amazonaws.com | `sts:AssumeRole` | `Role` |  |\n")
-	assert.Contains(t, text, "| anyone | **Deny** `s3:*` | `Policy` |  |\n")
+	assert.Contains(t, text, "| lambda.amazonaws.com | `sts:AssumeRole` on `Role` |\n")
+	assert.Contains(t, text, "| anyone | **Deny** `s3:*` on `Policy` |\n")
 }
 
 func TestASummarySaysWhichEndsOfAPathAllowIt(t *testing.T) {
@@ -88,14 +88,37 @@ func TestASummarySaysWhichEndsOfAPathAllowIt(t *testing.T) {
 		"OneEnd": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {"GroupId": {"Ref": "Loader22222222"}, "CidrIp": "10.0.0.0/8", "IpProtocol": "udp", "FromPort": 1, "ToPort": 9}}`)
 	_, text, _ = strings.Cut(text, "## Network paths")
 	for _, row := range []string{
-		"| Loader | Group | tcp 5433 | both |\n",
-		"| Loader | 0.0.0.0/0 | tcp 443 | egress |\n",
-		"| 10.0.0.0/8 | Loader | udp 1-9 | ingress |\n",
-		"| Open | 0.0.0.0/0 | all | egress |\n", // said nothing: EC2 allows all
+		"| Loader | Group tcp 5433 | both |\n",
+		"| Loader | 0.0.0.0/0 tcp 443 | egress |\n",
+		"| 10.0.0.0/8 | Loader udp 1-9 | ingress |\n",
+		"| Open | 0.0.0.0/0 all | egress |\n", // said nothing: EC2 allows all
 	} {
 		assert.Contains(t, text, row)
 	}
 	assert.NotContains(t, text, "127.0.0.1")
+}
+
+func TestASummarySaysOnceWhatIsAlike(t *testing.T) {
+	statement := `{"Statement": [{"Effect": "Deny", "Action": "s3:*", "Principal": {"AWS": "*"}, "Resource": "*"}]}`
+	alarm := `{"Type": "AWS::CloudWatch::Alarm", "Properties": {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 2,
+		"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "TreatMissingData": "notBreaching", "AlarmActions": [{"Ref": "Topic22222222"}]}}`
+	text := summaryOf(t, `
+		"Policy00000000": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "A00000000"}, "PolicyDocument": `+statement+`}},
+		"Policy11111111": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "B00000000"}, "PolicyDocument": `+statement+`}},
+		"Alarm00000000": `+alarm+`, "Alert00000000": `+alarm)
+	assert.Contains(t, text, "| anyone | **Deny** `s3:*` on `A`, `B` |\n")
+	assert.Contains(t, text, "| N | Alarm, Alert: M Sum > 0 for 2 of 2 × 60 s → Topic |\n")
+	assert.Contains(t, text, "| AWS::S3 |  | 2 BucketPolicy |\n")
+	assert.Contains(t, text, "| by use alone | AWS::CloudWatch::Alarm: Alarm, Alert (metrics, a month) |\n")
+}
+
+// A page that nobody reads to its end says nothing.
+func TestASummaryIsAPage(t *testing.T) {
+	for _, name := range stacks.EnvironmentNames() {
+		text, err := Summary("testdata", name)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, strings.Count(text, "\n"), 120, name)
+	}
 }
 
 func TestASummaryOfAnEnvironmentWithoutTemplatesIsAnError(t *testing.T) {

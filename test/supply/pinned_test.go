@@ -2,9 +2,11 @@ package supply
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +38,9 @@ func TestEveryActionIsPinnedByItsDigest(t *testing.T) {
 }
 
 func TestTheWorkflowRunsWhatAChangeMustPass(t *testing.T) {
-	assert.Contains(t, content(t, ".github/workflows/ci.yml"), "run: .ci/run\n")
+	workflow := content(t, ".github/workflows/ci.yml")
+	assert.Contains(t, workflow, "run: .ci/run\n")
+	assert.Contains(t, workflow, "run: make vuln ", "elsewhere the database of vulnerabilities is out of reach")
 }
 
 func TestEveryNpmPackageHasAChecksum(t *testing.T) {
@@ -62,10 +66,38 @@ func TestEveryToolOfTheMakefileIsOfOneVersion(t *testing.T) {
 	for _, tool := range tools {
 		assert.Regexp(t, `^@v\d+\.\d+\.\d+\)?$`, tool[1], tool[0])
 	}
-	for line := range strings.Lines(content(t, "requirements.in")) {
-		if line, _, _ = strings.Cut(line, "#"); strings.TrimSpace(line) != "" {
-			assert.Contains(t, line, "==")
+}
+
+// hashed is a SHA-256 as pip takes it.
+var hashed = regexp.MustCompile(`^--hash=sha256:[0-9a-f]{64}$`)
+
+func TestEveryPythonPackageIsOfOneVersionAndHasAChecksum(t *testing.T) {
+	for _, requirements := range append(slices.Collect(maps.Keys(virtualenvs)), optional) {
+		pins := pinned(t, requirements)
+		for name, one := range pins {
+			assert.NotEmpty(t, one.hashes, "%s.txt: %s: make requirements", requirements, name)
+			for _, hash := range one.hashes {
+				assert.Regexp(t, hashed, hash, "%s.txt: %s", requirements, name)
+			}
+		}
+		for line := range strings.Lines(content(t, requirements+".in")) {
+			if line, _, _ = strings.Cut(line, "#"); strings.TrimSpace(line) != "" {
+				name, version, _ := strings.Cut(strings.TrimSpace(line), "==")
+				assert.Equal(t, version, pins[name].version, "%s.in: %s: make requirements", requirements, name)
+			}
 		}
 	}
-	assert.NotEmpty(t, pinned(t))
+}
+
+// pip installs what it has no hash of, unless it is told not to: a package that another one needs, above all.
+func TestPipTakesNothingWithoutAChecksum(t *testing.T) {
+	makefile := content(t, "Makefile")
+	_, flags, _ := strings.Cut(makefile, "\nINSTALL := ")
+	flags, _, _ = strings.Cut(flags, "\n")
+	assert.Contains(t, flags, "--require-hashes")
+	installs := regexp.MustCompile(`/pip .*`).FindAllString(makefile, -1)
+	assert.Len(t, installs, len(virtualenvs)+1) // and the optional one
+	for _, install := range installs {
+		assert.True(t, strings.HasPrefix(install, "/pip $(INSTALL) -r "), install)
+	}
 }

@@ -52,19 +52,40 @@ func golist[T any](t *testing.T, each func(T), arguments ...string) {
 	}
 }
 
-// pinned are the lines NAME==VERSION of requirements.txt, by name.
-func pinned(t *testing.T) map[string]string {
+// virtualenvs are the folders of Python's packages, by the requirements that are installed there.
+var virtualenvs = map[string]string{
+	"requirements":             ".venv",
+	"test/scan/requirements":   ".tools/checkov",
+	"test/supply/requirements": ".tools/supply",
+}
+
+// optional are requirements that are installed only where they can be had, for a test that is then left out: their
+// licences are in no list, and nothing of them is delivered.
+const optional = "test/flink/requirements"
+
+// pin is a line NAME==VERSION of requirements, and the hashes of the files that it may be installed from.
+type pin struct {
+	version string
+	hashes  []string
+}
+
+// pinned are those of requirements, by name.
+func pinned(t *testing.T, requirements string) map[string]pin {
 	t.Helper()
-	versions := map[string]string{}
-	for line := range strings.Lines(content(t, "requirements.txt")) {
+	pins := map[string]pin{}
+	text := strings.ReplaceAll(content(t, requirements+".txt"), "\\\n", " ")
+	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
-		requirement, _, _ := strings.Cut(line, " ") // options and markers follow
-		if name, version, ok := strings.Cut(strings.TrimSpace(requirement), "=="); ok {
-			versions[name] = version
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
 		}
+		name, version, ok := strings.Cut(fields[0], "==")
+		require.True(t, ok, "%s.txt: %s is of no one version", requirements, fields[0])
+		pins[name] = pin{version, fields[1:]}
 	}
-	require.NotEmpty(t, versions)
-	return versions
+	require.NotEmpty(t, pins)
+	return pins
 }
 
 // locked is what package-lock.json says of a package, by its folder.

@@ -42,15 +42,19 @@ func accessRules() []Rule {
 		{"roles are assumed by the one service that they are for", each(trusted, roleType)},
 		{"no managed policy widens a role", each(managed, roleType)},
 		{"resources admit nobody unknown", each(admitted, policyType, keyType, "AWS::SecretsManager::ResourcePolicy",
-			"AWS::EC2::VPCEndpoint", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")},
+			"AWS::EC2::VPCEndpoint", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Kinesis::ResourcePolicy", apiType)},
+		{"functions are invoked by who is named", each(invoked, permissionType)},
 		{"the key of a secret opens nothing but the secret", each(secretsKey, identityType)},
+		{"the keys of a copy open nothing but the objects that are copied", each(copies, identityType)},
 		{"a function's code cannot make network interfaces", each(interfaces, identityType)},
 	}
 }
 
-// withoutResources are actions that take no resource, as the Service Authorization Reference lists them.
-var withoutResources = regexp.MustCompile(`^(ec2:(AssignPrivateIpAddresses|CreateNetworkInterface|DeleteNetworkInterface|` +
-	`DescribeNetworkInterfaces|DescribeSubnets|UnassignPrivateIpAddresses)|xray:Put(TraceSegments|TelemetryRecords)|secretsmanager:GetRandomPassword)$`)
+// withoutResources are actions that take no resource, as the Service Authorization Reference lists them, or that the
+// service which assumes the role needs on all: Lambda and Firehose, which make network interfaces.
+var withoutResources = regexp.MustCompile(`^(ec2:(AssignPrivateIpAddresses|CreateNetworkInterface|CreateNetworkInterfacePermission|DeleteNetworkInterface|` +
+	`DescribeNetworkInterfaces|DescribeSecurityGroups|DescribeSubnets|DescribeVpcAttribute|DescribeVpcs|UnassignPrivateIpAddresses)|kinesis:ListStreams|` +
+	`secretsmanager:GetRandomPassword)$`)
 
 // wild is an action that stands for several. A few services' documents grant by a suffix of one verb.
 func wild(action string) bool {
@@ -85,13 +89,15 @@ func leastPrivilege(_ *App, r Resource, say func(string, ...any)) {
 	}
 }
 
-// namesItsSource are the services of which AWS documents that they say for whom they assume a role.
-var namesItsSource = map[string]bool{"vpc-flow-logs.amazonaws.com": true, "monitoring.rds.amazonaws.com": true}
+// warehouse are the two principals of one service.
+var warehouse = []string{"redshift-serverless.amazonaws.com", "redshift.amazonaws.com"}
 
 func trusted(_ *App, r Resource, say func(string, ...any)) {
+	var by []string
 	for _, s := range statements(r.Get("AssumeRolePolicyDocument")) {
 		services := texts(at(s.Principal, "Service"))
-		if s.negated || len(object(s.Principal)) != 1 || len(services) != 1 || !strings.HasSuffix(services[0], ".amazonaws.com") {
+		by = append(by, services...)
+		if s.negated || len(object(s.Principal)) != 1 || len(services) == 0 || !strings.HasSuffix(services[0], ".amazonaws.com") {
 			said, _ := json.Marshal(s.Principal)
 			say("it is assumed by %s", said)
 		}
@@ -99,15 +105,19 @@ func trusted(_ *App, r Resource, say func(string, ...any)) {
 			say("its trust allows %s", s.Actions)
 		}
 		for _, service := range services {
-			if namesItsSource[service] && at(s.Condition, "StringEquals", "aws:SourceAccount") == nil {
+			if deputy(service, s.Condition) {
 				say("%s may be another account's deputy", service)
 			}
 		}
 	}
+	slices.Sort(by)
+	if len(by) > 1 && !slices.Equal(by, warehouse) {
+		say("it is assumed by %s", by)
+	}
 }
 
 // managedPolicies are AWS's that a role may have: each for one service's own work.
-var managedPolicies = regexp.MustCompile(`:iam::aws:policy/service-role/(AmazonRDSEnhancedMonitoringRole|AmazonAPIGatewayPushToCloudWatchLogs)$`)
+var managedPolicies = regexp.MustCompile(`:iam::aws:policy/service-role/(AmazonRDSEnhancedMonitoringRole|AmazonAPIGatewayPushToCloudWatchLogs|AWSBackupServiceRolePolicyFor(S3)?Backup)$`)
 
 func managed(_ *App, r Resource, say func(string, ...any)) {
 	for _, policy := range list(r.Get("ManagedPolicyArns")) {
@@ -118,18 +128,19 @@ func managed(_ *App, r Resource, say func(string, ...any)) {
 }
 
 func admitted(a *App, r Resource, say func(string, ...any)) {
-	documents := []any{r.Get("PolicyDocument"), r.Get("KeyPolicy"), r.Get("ResourcePolicy")}
+	documents := []any{r.Get("PolicyDocument"), r.Get("KeyPolicy"), r.Get("ResourcePolicy"), r.Get("Policy")}
 	if r.Type == "AWS::EC2::VPCEndpoint" && documents[0] == nil {
 		say("it has no policy: it leads to everyone's resources")
 	}
-	for _, s := range slices.Concat(statements(documents[0]), statements(documents[1]), statements(documents[2])) {
+	for _, s := range slices.Concat(statements(documents[0]), statements(documents[1]), statements(documents[2]), statements(documents[3])) {
 		if !s.Allow {
 			continue
 		}
 		// Of an endpoint, the policy narrows what those inside may do: everyone is admitted to one resource.
 		endpoint := r.Type == "AWS::EC2::VPCEndpoint" && !s.everyResource && !slices.ContainsFunc(s.Actions, wild)
 		account := at(s.Condition, "StringEquals", "aws:PrincipalAccount")
-		if s.negated || s.Anyone && !endpoint && account == nil {
+		inside := r.Type == apiType && at(s.Condition, "StringEquals", "aws:SourceVpce") != nil
+		if s.negated || s.Anyone && !endpoint && !inside && account == nil {
 			say("it admits everyone to %s", s.Actions)
 		}
 		if endpoint && account == nil && len(a.references(r.Stack, s.Resources)) > 0 {
@@ -138,8 +149,11 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		if at(s.Principal, "Service") != nil && at(s.Condition, "StringEquals", "aws:SourceAccount") == nil && at(s.Condition, "ArnLike", "aws:SourceArn") == nil {
 			say("it admits a service for any account")
 		}
-		own := strings.HasSuffix(strings.Join(texts(at(s.Principal, "AWS")), ""), ":root")
-		if r.Type == keyType && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
+		by := texts(at(s.Principal, "AWS"))
+		own := strings.HasSuffix(strings.Join(by, ""), ":root") && slices.Contains(by, "AWS::AccountId")
+		// CloudWatch publishes to an encrypted topic with the topic's key, on behalf of this account's alarms alone.
+		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey*"})
+		if r.Type == keyType && !publishes && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
 			say("it admits others than the account, or without a condition, to %s", s.Actions)
 		}
 		if (r.Type != keyType || s.Condition != nil) && slices.ContainsFunc(s.Actions, wild) {
@@ -148,6 +162,15 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		if s.everyResource && r.Type != keyType && !slices.ContainsFunc(s.Actions, withoutResources.MatchString) {
 			say("it admits to everything: %s", s.Actions)
 		}
+	}
+}
+
+func invoked(_ *App, r Resource, say func(string, ...any)) {
+	if r.Get("SourceArn") == nil && r.Get("SourceAccount") == nil || r.Get("Principal") == "*" {
+		say("it is invoked by anybody's %v", r.Get("Principal"))
+	}
+	if r.Get("Action") != "lambda:InvokeFunction" {
+		say("it lets %v", r.Get("Action"))
 	}
 }
 
@@ -166,6 +189,30 @@ func secretsKey(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
+// copies holds the role that S3 copies a bucket by to using keys for S3, and for the objects of one
+// bucket; and, where it may use any key of a region, to the one with an alias.
+func copies(a *App, r Resource, say func(string, ...any)) {
+	copying := slices.ContainsFunc(a.references(r.Stack, r.Get("Roles")), func(role Resource) bool {
+		return slices.ContainsFunc(a.Resources(bucketType), func(bucket Resource) bool {
+			return a.refers(bucket.Stack, bucket.Get("ReplicationConfiguration", "Role"), role)
+		})
+	})
+	if !copying {
+		return
+	}
+	for _, s := range statements(r.Get("PolicyDocument")) {
+		if !slices.ContainsFunc(s.Actions, func(action string) bool { return strings.HasPrefix(action, "kms:") }) {
+			continue
+		}
+		if at(s.Condition, "StringEquals", "kms:ViaService") == nil || at(s.Condition, "StringLike", "kms:EncryptionContext:aws:s3:arn") == nil {
+			say("%s is not for the objects of a bucket alone", s.Actions)
+		}
+		if strings.Contains(strings.Join(texts(s.Resources), ""), ":key/*") && at(s.Condition, "ForAnyValue:StringEquals", "kms:ResourceAliases") == nil {
+			say("%s is for every key of a region", s.Actions)
+		}
+	}
+}
+
 // interfaces holds to the AWS Lambda Developer Guide's advice: the permissions to make
 // network interfaces are the service's, and denied to the code that has the same role.
 func interfaces(a *App, r Resource, say func(string, ...any)) {
@@ -174,7 +221,7 @@ func interfaces(a *App, r Resource, say func(string, ...any)) {
 			continue
 		}
 		for _, role := range a.references(r.Stack, r.Get("Roles")) {
-			if !deniedToCode(a, role, s.Actions) {
+			if slices.Contains(texts(role.Get("AssumeRolePolicyDocument")), "lambda.amazonaws.com") && !deniedToCode(a, role, s.Actions) {
 				say("the code of the functions of %s may do %s", role.Name(), s.Actions)
 			}
 		}

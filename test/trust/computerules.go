@@ -12,6 +12,7 @@ func computeRules() []Rule {
 		{"event source mappings keep what fails, retry to an end, and fit the function", each(mapping, mappingType)},
 		{"deliveries log their errors and keep what fails", each(delivers, deliveryType)},
 		{"custom resources end before they are given up", each(custom, "Custom::MillraceMigration", "AWS::CloudFormation::CustomResource")},
+		{"rollouts go back by what they are watched for", each(rollsBack, "AWS::CodeDeploy::DeploymentGroup")},
 		{"no custom resource changes what a template can say", each(known)},
 	}
 }
@@ -107,7 +108,7 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 		if stream.Get("StreamModeDetails", "StreamMode") == "PROVISIONED" {
 			shards = number(stream.Get("ShardCount"))
 		}
-		for _, f := range a.references(r.Stack, r.Get("FunctionName")) {
+		for _, f := range a.invoked(r) {
 			if most := number(f.Get("ReservedConcurrentExecutions")); shards*parallel > most {
 				say("%g shards by %g at once are more than the function's %g", shards, parallel, most)
 			}
@@ -115,13 +116,55 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
-func delivers(_ *App, r Resource, say func(string, ...any)) {
-	destination := r.Get("ExtendedS3DestinationConfiguration")
-	if at(destination, "CloudWatchLoggingOptions", "Enabled") != true {
-		say("its errors are not logged")
+// invoked are the functions that the mapping invokes, by their alias or without one.
+func (a *App) invoked(mapping Resource) []Resource {
+	var functions []Resource
+	for _, of := range a.references(mapping.Stack, mapping.Get("FunctionName")) {
+		if of.Type == "AWS::Lambda::Alias" {
+			functions = append(functions, a.references(of.Stack, of.Get("FunctionName"))...)
+		} else {
+			functions = append(functions, of)
+		}
 	}
-	if text(at(destination, "ErrorOutputPrefix")) == "" {
-		say("what fails lies among what did not")
+	return functions
+}
+
+func delivers(a *App, r Resource, say func(string, ...any)) {
+	_, to := destination(r)
+	for _, part := range append(objects(r), to) {
+		if at(part, "CloudWatchLoggingOptions", "Enabled") != true {
+			say("its errors are not logged")
+		}
+	}
+	for _, part := range objects(r) {
+		if text(at(part, "ErrorOutputPrefix")) == "" {
+			say("what fails lies among what did not")
+		}
+		if len(a.references(r.Stack, objectKey(part))) == 0 {
+			say("its objects have no key of the app's")
+		}
+	}
+}
+
+func rollsBack(a *App, r Resource, say func(string, ...any)) {
+	for _, event := range []string{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} {
+		if r.Get("AutoRollbackConfiguration", "Enabled") != true || !slices.Contains(texts(r.Get("AutoRollbackConfiguration", "Events")), event) {
+			say("it stays where it is on %s", event)
+		}
+	}
+	if r.Get("AlarmConfiguration", "Enabled") != true {
+		say("it hears no alarm")
+	}
+	var heard []string
+	for _, alarm := range a.references(r.Stack, r.Get("AlarmConfiguration", "Alarms")) {
+		for _, m := range metrics(alarm) {
+			heard = append(heard, m.name)
+		}
+	}
+	for _, wanted := range [][]string{{"Errors"}, {"FailedRecords", "Quarantined"}, {"DeliveryToS3.DataFreshness", "IteratorAge"}} {
+		if !slices.ContainsFunc(wanted, func(name string) bool { return slices.Contains(heard, name) }) {
+			say("nothing rings for its %s", strings.Join(wanted, " or "))
+		}
 	}
 }
 

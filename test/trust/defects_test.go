@@ -57,6 +57,15 @@ func defects() []defect {
 		{"an alarm has no dimensions, so that it never has data", deaf, func(p prod) {
 			delete(p.properties(alarmType, "CoreIteratorAge"), "Dimensions")
 		}},
+		{"an alarm has no action, so that nobody hears of it", "every alarm tells a topic of itself and of its end", func(p prod) {
+			delete(p.properties(alarmType, "CoreIteratorAge"), "AlarmActions")
+		}},
+		{"an alarm's action is what it watches", "every alarm tells a topic of itself and of its end", func(p prod) {
+			p.properties(alarmType, "CoreIteratorAge")["AlarmActions"] = []any{map[string]any{"Fn::GetAtt": []any{p.Resources(streamType)[0].ID, "Arn"}}}
+		}},
+		{"an alarm is renamed, and the page that waits for it is not", "every alarm that is named is there", func(p prod) {
+			p.properties(alarmType, "CoreIteratorAge")["AlarmName"] = "Lag"
+		}},
 		{"retry attempts and parallelization factor of an event source mapping are swapped", "event source mappings keep what fails, retry to an end, and fit the function", func(p prod) {
 			m := p.properties(mappingType, "")
 			m["MaximumRetryAttempts"], m["ParallelizationFactor"] = m["ParallelizationFactor"], m["MaximumRetryAttempts"]
@@ -155,6 +164,14 @@ func defects() []defect {
 		{"a domain takes TLS 1.0", "domains take TLS 1.2 or later", func(p prod) {
 			p.add("AWS::ApiGateway::DomainName", map[string]any{"SecurityPolicy": "TLS_1_0"})
 		}},
+		{"a function is invoked by anybody's bucket", "functions are invoked by who is named", func(p prod) {
+			p.add(permissionType, map[string]any{"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", "FunctionName": "x"})
+		}},
+		{"a role is another account's deputy's", "roles are assumed by the one service that they are for", func(p prod) {
+			for _, s := range list(at(p.properties(roleType, "LakeRole"), "AssumeRolePolicyDocument", "Statement")) {
+				delete(object(s), "Condition")
+			}
+		}},
 		{"a proxy takes passwords", "proxies of the database take TLS and tokens alone", func(p prod) {
 			p.add("AWS::RDS::DBProxy", map[string]any{"RequireTLS": true, "Auth": []any{map[string]any{"IAMAuth": "DISABLED"}}})
 		}},
@@ -189,8 +206,8 @@ func TestEveryRuleHasFoundSomethingOnce(t *testing.T) {
 	for _, defect := range defects() {
 		byDefect[defect.rule] = true
 	}
-	apps := apps(t)
-	mutations := slices.Concat(Mutations(apps["prod"]), Mutations(apps["dev"]))
+	apps := every(t)
+	mutations := slices.Concat(Mutations(apps["prod"]), Mutations(apps["dev"]), Mutations(apps["everything"]))
 	for _, rule := range Rules() {
 		found := byDefect[rule.Name] || slices.ContainsFunc(mutations, func(m Mutation) bool {
 			return noticed(m, []Rule{rule}, Exceptions()) != ""
@@ -202,7 +219,7 @@ func TestEveryRuleHasFoundSomethingOnce(t *testing.T) {
 func TestEveryExceptionIsNeeded(t *testing.T) {
 	for _, exception := range Exceptions() {
 		used := false
-		for _, app := range apps(t) {
+		for _, app := range every(t) {
 			for _, rule := range Rules() {
 				for _, finding := range rule.findings(app) {
 					used = used || exception.covers(finding)

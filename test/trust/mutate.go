@@ -25,7 +25,7 @@ func (m Mutation) String() string {
 func removals() []string {
 	return []string{
 		policyType, "AWS::EC2::FlowLog", "AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::LoggingConfiguration",
-		"AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", parametersType, alarmType,
+		"AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", parametersType, alarmType, "AWS::SNS::TopicPolicy",
 	}
 }
 
@@ -153,7 +153,7 @@ func policy(r Resource, path string, s map[string]any, add func(string, map[stri
 	if s["Resource"] != nil && s["Resource"] != "*" {
 		add(path+".Resource", s, "Resource", "*")
 	}
-	if s["Principal"] != nil && r.Type != "AWS::EC2::VPCEndpoint" {
+	if s["Principal"] != nil && !slices.Contains(texts(s["Principal"]), "*") {
 		add(path+".Principal", s, "Principal", "*")
 		add(path+".Principal", s, "Principal", map[string]any{"AWS": "*"})
 	}

@@ -47,6 +47,12 @@ func (a *App) render(stack string, value any) string {
 	switch v := value.(type) {
 	case string:
 		return v
+	case []any:
+		all := make([]string, 0, len(v))
+		for _, element := range v {
+			all = append(all, a.render(stack, element))
+		}
+		return "[" + strings.Join(all, " ") + "]" // as fmt has a list of texts
 	case map[string]any:
 		if joined := list(v["Fn::Join"]); len(joined) == 2 {
 			var text strings.Builder

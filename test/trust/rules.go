@@ -45,16 +45,16 @@ func Exceptions() []Exception {
 			"only Lambda's service writes there, batches that already failed; who reads an object is in CloudTrail where its data events are on",
 		},
 		{
-			"what is kept outlives its stack", "DatabaseRotationLogGroup", `DeletionPolicy is "Delete"`,
-			"the log of a function that AWS wrote: it holds no data, and its name is taken again by the next deploy",
-		},
-		{
-			"what is kept outlives its stack", "DatabaseRotationLogGroup", `UpdateReplacePolicy is "Delete"`,
-			"the log of a function that AWS wrote: it holds no data, and its name is taken again by the next deploy",
-		},
-		{
 			"nothing goes out to the world", "LoaderMigratorSecurityGroup", "it lets out to 0.0.0.0/0 by tcp 443",
 			"a custom resource answers to S3's addresses; the S3 endpoint's policy lets through CloudFormation's bucket alone, and the subnets have no other route",
+		},
+		{
+			"nobody comes in but by a group or a port that is named", "WarehouseFromFirehose", `it lets in "52.19.239.192/27", and no group of the app's`,
+			"Firehose reaches Redshift by a public endpoint alone: the addresses are those of Firehose in the region, which CDK knows",
+		},
+		{
+			"resources admit nobody unknown", "SharedKey", "it admits others than the account, or without a condition, to [kms:Decrypt]",
+			"a reader of another account, whom the props let in, cannot read the stream without its key",
 		},
 	}
 }

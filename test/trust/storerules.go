@@ -17,13 +17,19 @@ const (
 	workgroupType   = "AWS::Athena::WorkGroup"
 	functionType    = "AWS::Lambda::Function"
 	mappingType     = "AWS::Lambda::EventSourceMapping"
+	consumerType    = "AWS::Kinesis::StreamConsumer"
 	roleType        = "AWS::IAM::Role"
 	identityType    = "AWS::IAM::Policy"
+	permissionType  = "AWS::Lambda::Permission"
+	apiType         = "AWS::ApiGateway::RestApi"
 	methodType      = "AWS::ApiGateway::Method"
 	stageType       = "AWS::ApiGateway::Stage"
 	alarmType       = "AWS::CloudWatch::Alarm"
+	compositeType   = "AWS::CloudWatch::CompositeAlarm"
+	dashboardType   = "AWS::CloudWatch::Dashboard"
 	groupType       = "AWS::EC2::SecurityGroup"
 	parametersType  = "AWS::RDS::DBParameterGroup"
+	vaultType       = "AWS::Backup::BackupVault"
 	workgroupResult = "WorkGroupConfiguration"
 )
 
@@ -34,7 +40,9 @@ func storeRules() []Rule {
 		{"buckets are private", each(private, bucketType)},
 		{"buckets keep what is overwritten", each(versioned, bucketType)},
 		{"buckets are reached by TLS 1.2 alone", each(overTLS, bucketType)},
+		{"topics are published to over TLS alone", each(topicOverTLS, topicType)},
 		{"every use of a bucket is logged", each(logged, bucketType)},
+		{"copies of a bucket are complete, encrypted and measured", each(replicated, bucketType)},
 		{"every store has a retention", each(retained, storeTypes()...)},
 		{"what is kept outlives its stack", each(outlives, append(storeTypes(), keyType)...)},
 		{"the database is its own, observed and updated", each(guarded, instanceType)},
@@ -116,9 +124,38 @@ func overTLS(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
+func topicOverTLS(a *App, r Resource, say func(string, ...any)) {
+	for _, policy := range a.Resources("AWS::SNS::TopicPolicy") {
+		if !a.refers(policy.Stack, policy.Get("Topics"), r) {
+			continue
+		}
+		for _, s := range statements(policy.Get("PolicyDocument")) {
+			if !s.Allow && s.Anyone && slices.Contains(s.Actions, "sns:Publish") && at(s.Condition, "Bool", "aws:SecureTransport") == "false" {
+				return
+			}
+		}
+	}
+	say("no policy denies HTTP")
+}
+
 func logged(a *App, r Resource, say func(string, ...any)) {
 	if r.Get("LoggingConfiguration") == nil && !isLogTarget(a, r) {
 		say("its uses are not logged")
+	}
+}
+
+func replicated(_ *App, r Resource, say func(string, ...any)) {
+	for _, rule := range list(r.Get("ReplicationConfiguration", "Rules")) {
+		for _, enabled := range []any{
+			at(rule, "Status"), at(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), at(rule, "Destination", "Metrics", "Status"),
+		} {
+			if enabled != "Enabled" {
+				say("its copies are off, without the encrypted objects, or not measured")
+			}
+		}
+		if at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID") == nil {
+			say("its copies have no key of ours")
+		}
 	}
 }
 
@@ -141,6 +178,10 @@ func retained(a *App, r Resource, say func(string, ...any)) {
 		least("BackupRetentionPeriod", "days", 1, 7)
 	case queueType:
 		least("MessageRetentionPeriod", "seconds", 345600, 345600)
+	case vaultType:
+		if a.Kept && number(r.Get("LockConfiguration", "MinRetentionDays")) < 1 {
+			say("whoever gets in deletes what is to bring it back")
+		}
 	case bucketType:
 		if len(list(r.Get("LifecycleConfiguration", "Rules"))) == 0 {
 			say("nothing says how long versions and logs are kept")

@@ -10,7 +10,7 @@ import (
 // storeTypes are the types that hold data, if only on its way, or name what is said of them.
 func storeTypes() []string {
 	return []string{
-		streamType, deliveryType, bucketType, instanceType, secretType, logGroupType, queueType, topicType, workgroupType,
+		streamType, deliveryType, bucketType, instanceType, secretType, logGroupType, queueType, topicType, workgroupType, vaultType,
 		"AWS::DynamoDB::Table", "AWS::RDS::DBCluster", "AWS::OpenSearchService::Domain", "AWS::EFS::FileSystem", "AWS::ECR::Repository",
 	}
 }
@@ -22,12 +22,13 @@ func notStores() []string {
 		"AWS::ApiGateway::DomainName", "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::GatewayResponse", methodType, "AWS::ApiGateway::Model",
 		"AWS::ApiGateway::RequestValidator", "AWS::ApiGateway::Resource", "AWS::ApiGateway::RestApi", stageType,
 		"AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey", "AWS::Athena::NamedQuery",
-		alarmType, "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::AnomalyDetector", "AWS::CloudWatch::Dashboard",
+		alarmType, compositeType, "AWS::CloudWatch::AnomalyDetector", dashboardType,
+		"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentConfig", "AWS::CodeDeploy::DeploymentGroup",
 		"AWS::EC2::FlowLog", "AWS::EC2::RouteTable", groupType, "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress",
 		"AWS::EC2::Subnet", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint",
-		"AWS::Events::Rule", "AWS::Glue::Database", "AWS::Glue::Table", identityType, "AWS::IAM::ManagedPolicy", roleType, keyType, "AWS::KMS::Alias",
+		"AWS::Events::Rule", "AWS::Kinesis::ResourcePolicy", "AWS::Kinesis::StreamConsumer", "AWS::OpenSearchServerless::AccessPolicy", "AWS::Glue::Database", "AWS::Glue::Table", identityType, "AWS::IAM::ManagedPolicy", roleType, keyType, "AWS::KMS::Alias",
 		"AWS::KinesisAnalyticsV2::Application", "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption",
-		mappingType, functionType, "AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream",
+		"AWS::Backup::BackupPlan", "AWS::Backup::BackupSelection", mappingType, functionType, "AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream",
 		"AWS::Logs::MetricFilter", "AWS::RDS::DBParameterGroup", "AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup",
 		policyType, "AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::SecretTargetAttachment",
 		"AWS::Serverless::Application", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
@@ -53,6 +54,34 @@ type encryption struct {
 	id any
 }
 
+// destination is where the delivery stream leads: the property's name, and the property.
+func destination(r Resource) (name string, to any) {
+	for key, value := range object(r.Body["Properties"]) {
+		if strings.HasSuffix(key, "DestinationConfiguration") {
+			return key, value
+		}
+	}
+	return "", nil
+}
+
+// objects are how the delivery stream writes to S3: what it delivers there, or what another destination
+// did not take; and what it keeps as it came.
+func objects(r Resource) []any {
+	_, to := destination(r)
+	all := []any{to}
+	if s3 := at(to, "S3Configuration"); s3 != nil {
+		all[0] = s3
+	}
+	if backup := at(to, "S3BackupConfiguration"); backup != nil {
+		all = append(all, backup)
+	}
+	return all
+}
+
+func objectKey(objects any) any {
+	return at(objects, "EncryptionConfiguration", "KMSEncryptionConfig", "AWSKMSKeyARN")
+}
+
 // keyOf is how the store is encrypted.
 func keyOf(r Resource) encryption {
 	named := func(path ...string) encryption { id := r.Get(path...); return encryption{id != nil, id} }
@@ -62,7 +91,8 @@ func keyOf(r Resource) encryption {
 		return encryption{r.Get("StreamEncryption", "EncryptionType") == "KMS", id}
 	case deliveryType: // what it holds of a stream stays in the stream; with DirectPut it holds it itself
 		if r.Get("DeliveryStreamType") == "KinesisStreamAsSource" {
-			return named("ExtendedS3DestinationConfiguration", "EncryptionConfiguration", "KMSEncryptionConfig", "AWSKMSKeyARN")
+			id := objectKey(objects(r)[0])
+			return encryption{id != nil, id}
 		}
 		return named("DeliveryStreamEncryptionConfigurationInput", "KeyARN")
 	case bucketType:
@@ -77,6 +107,8 @@ func keyOf(r Resource) encryption {
 		return encryption{true, at(with, "KMSMasterKeyID")}
 	case instanceType, "AWS::RDS::DBCluster":
 		return encryption{r.Get("StorageEncrypted") == true, r.Get("KmsKeyId")}
+	case vaultType:
+		return named("EncryptionKeyArn")
 	case queueType, topicType:
 		return named("KmsMasterKeyId")
 	case logGroupType:
@@ -163,9 +195,12 @@ func retention(r Resource) string {
 	case queueType:
 		return fmt.Sprintf("%g hours", number(r.Get("MessageRetentionPeriod"))/3600)
 	case deliveryType:
-		return fmt.Sprintf("buffer: %g s", number(r.Get("ExtendedS3DestinationConfiguration", "BufferingHints", "IntervalInSeconds")))
+		_, to := destination(r)
+		return fmt.Sprintf("buffer: %g s", number(cmp.Or(at(to, "BufferingHints", "IntervalInSeconds"), at(objects(r)[0], "BufferingHints", "IntervalInSeconds"))))
 	case instanceType, secretType:
 		return "until deleted"
+	case vaultType:
+		return fmt.Sprintf("as its plans say, %g days at least", number(r.Get("LockConfiguration", "MinRetentionDays")))
 	case bucketType:
 		var parts []string
 		for _, rule := range list(r.Get("LifecycleConfiguration", "Rules")) {

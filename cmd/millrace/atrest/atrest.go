@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -46,6 +47,10 @@ type Lake struct {
 	Objects []string
 	// Failed are the keys of the objects below the error prefix.
 	Failed []string
+	// Prefixes are the folders that Refresh looks into. Default: the whole bucket.
+	Prefixes []string
+	// Since leaves alone what was written before. Default: nothing.
+	Since time.Time
 
 	client *s3.Client
 	bucket string
@@ -59,13 +64,29 @@ func NewLake(client *s3.Client, bucket string) *Lake {
 
 // Refresh reads the objects that came since the last call.
 func (l *Lake) Refresh(ctx context.Context) error {
-	pages := s3.NewListObjectsV2Paginator(l.client, &s3.ListObjectsV2Input{Bucket: &l.bucket})
+	prefixes := l.Prefixes
+	if len(prefixes) == 0 {
+		prefixes = []string{""}
+	}
+	for _, prefix := range prefixes {
+		if err := l.refresh(ctx, prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Lake) refresh(ctx context.Context, prefix string) error {
+	pages := s3.NewListObjectsV2Paginator(l.client, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("listing %s: %w", l.bucket, err)
 		}
 		for _, object := range page.Contents {
+			if object.LastModified != nil && object.LastModified.Before(l.Since) {
+				continue
+			}
 			if err := l.readObject(ctx, *object.Key); err != nil {
 				return fmt.Errorf("reading %s of %s: %w", *object.Key, l.bucket, err)
 			}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/millrace-cdk/millrace/local/rollout"
 	"github.com/millrace-cdk/millrace/spec"
 )
 
@@ -45,15 +47,19 @@ func (d *demo) breakLoader(ctx context.Context) error {
 	if len(mappings.EventSourceMappings) != 1 {
 		return fmt.Errorf("looking for the loader: %d event source mappings are deployed, expected 1", len(mappings.EventSourceMappings))
 	}
-	name := mappings.EventSourceMappings[0].FunctionArn
+	arn := aws.ToString(mappings.EventSourceMappings[0].FunctionArn)
+	name, _ := rollout.Split(arn)
 	_, err = client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: name,
+		FunctionName: &name,
 		Environment:  &lambdatypes.Environment{Variables: map[string]string{spec.Variable: ""}},
 	})
 	if err != nil {
-		return fmt.Errorf("breaking %s: %w", *name, err)
+		return fmt.Errorf("breaking %s: %w", name, err)
 	}
-	fmt.Fprintf(d.Out, "fault: took the configuration of %s away: it fails at every start\n", *name)
+	if _, err := rollout.Force(ctx, client, arn); err != nil { // no hook would let it through
+		return err
+	}
+	fmt.Fprintf(d.Out, "fault: took the configuration of %s away: it fails at every start\n", name)
 	return nil
 }
 

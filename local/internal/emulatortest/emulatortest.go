@@ -3,7 +3,6 @@
 package emulatortest
 
 import (
-	"archive/zip"
 	"bytes"
 	"net"
 	"net/http"
@@ -23,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/internal/gozip"
 )
 
 // Region is the emulator's region in tests, as in the local environment.
@@ -77,21 +78,8 @@ func Start(t testing.TB) aws.Config {
 // Function builds the main package at dir, deploys it as name and returns its ARN.
 func Function(t testing.TB, config aws.Config, name, dir string, environment map[string]string) string {
 	t.Helper()
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-o", bootstrap, dir)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, "building %s: %s", dir, output)
-
-	binary, err := os.ReadFile(bootstrap)
+	code, err := gozip.Build(dir, "")
 	require.NoError(t, err)
-	var code bytes.Buffer
-	archive := zip.NewWriter(&code)
-	file, err := archive.CreateHeader(&zip.FileHeader{Name: "bootstrap", Method: zip.Store, ExternalAttrs: 0o755 << 16})
-	require.NoError(t, err)
-	_, err = file.Write(binary)
-	require.NoError(t, err)
-	require.NoError(t, archive.Close())
 
 	made, err := lambda.NewFromConfig(config).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName:  &name,
@@ -101,7 +89,7 @@ func Function(t testing.TB, config aws.Config, name, dir string, environment map
 		Timeout:       aws.Int32(30),
 		Architectures: []lambdatypes.Architecture{lambdatypes.ArchitectureX8664}, // the emulator runs what it is given
 		Environment:   &lambdatypes.Environment{Variables: environment},
-		Code:          &lambdatypes.FunctionCode{ZipFile: code.Bytes()},
+		Code:          &lambdatypes.FunctionCode{ZipFile: code},
 	})
 	require.NoError(t, err)
 	return *made.FunctionArn

@@ -2,6 +2,7 @@
 // deployed to env=local: a stream, and a loader into the Postgres that is there
 // already. Its context says which release it is:
 //
+//	streams     the streams' ids, each with a loader of its own
 //	tables      the declared tables, as JSON
 //	migrations  the folder of their migrations
 //	database    the database's name
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -42,17 +44,20 @@ func main() {
 	}
 
 	stack := awscdk.NewStack(app, jsii.String("Schema"), nil)
-	core := stream.NewStreamingCore(stack, "Core", &stream.StreamingCoreProps{Shards: 2, RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
-	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{
-		Source:        core.Stream,
-		Database:      existing(stack, local.Database, context("database"), context("secret")),
-		Tables:        tables,
-		Migrations:    context("migrations"),
-		Architecture:  map[stacks.Architecture]awslambda.Architecture{stacks.AMD64: awslambda.Architecture_X86_64()}[local.Architecture],
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	awscdk.NewCfnOutput(stack, jsii.String("Stream"), &awscdk.CfnOutputProps{Value: core.Stream.StreamName()})
-	awscdk.NewCfnOutput(stack, jsii.String("OnFailure"), &awscdk.CfnOutputProps{Value: loader.OnFailure.BucketName()})
+	server := existing(stack, local.Database, context("database"), context("secret"))
+	for id := range strings.SplitSeq(context("streams"), ",") {
+		core := stream.NewStreamingCore(stack, id, &stream.StreamingCoreProps{Shards: 2, RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
+		loader := load.NewPostgresLoader(stack, id+"Loader", &load.PostgresLoaderProps{
+			Source:        core.Stream,
+			Database:      server,
+			Tables:        tables,
+			Migrations:    context("migrations"),
+			Architecture:  map[stacks.Architecture]awslambda.Architecture{stacks.AMD64: awslambda.Architecture_X86_64()}[local.Architecture],
+			RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+		})
+		awscdk.NewCfnOutput(stack, jsii.String(id+"Stream"), &awscdk.CfnOutputProps{Value: core.Stream.StreamName()})
+		awscdk.NewCfnOutput(stack, jsii.String(id+"OnFailure"), &awscdk.CfnOutputProps{Value: loader.OnFailure.BucketName()})
+	}
 	omit(stack, local.Omit)
 	app.Synth(nil)
 }
