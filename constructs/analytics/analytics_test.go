@@ -28,13 +28,13 @@ import (
 
 func TestMain(m *testing.M) { cdktest.Main(m) }
 
-const sql = "testdata/windows.sql"
+const sql = "../../examples/anomalies/sql/windows.sql"
 
 func pager(stack awscdk.Stack) awscloudwatch.IAlarmAction {
 	return awscloudwatchactions.NewSnsAction(awssns.Topic_FromTopicArn(stack, jsii.String("Pager"), jsii.String("arn:aws:sns:eu-west-1:111122223333:pager")))
 }
 
-// tables are those of testdata/windows.sql: events from a stream, windows to another.
+// tables are those of windows.sql: events from a stream, windows to another.
 func tables(stack awscdk.Stack) []analytics.Table {
 	return []analytics.Table{
 		{Name: "events", Stream: stream.NewStreamingCore(stack, "Core", nil).Stream},

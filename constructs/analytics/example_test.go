@@ -14,7 +14,7 @@ func ExampleNewStreamAnalytics() {
 	windows := stream.NewStreamingCore(stack, "Windows", nil)
 
 	analytics.NewStreamAnalytics(stack, "Analytics", &analytics.StreamAnalyticsProps{
-		SQL: []string{"testdata/windows.sql"},
+		SQL: []string{"../../examples/anomalies/sql/windows.sql"},
 		Tables: []analytics.Table{
 			{Name: "events", Stream: core.Stream},
 			{Name: "windows", Stream: windows.Stream, Writes: true},

@@ -40,7 +40,7 @@ SELECT CONCAT_WS('/', 'spike', series, CAST(measured_at AS STRING)), 'anomaly', 
 FROM scored
 WHERE ABS(score) > 5;
 
--- Three in a row on the same side, each maybe too near for a spike: the series has moved.
+-- Three in a row on the same side, each perhaps too near for a spike: the series has moved.
 INSERT INTO anomalies
 SELECT CONCAT_WS('/', 'shift', series, CAST(measured_at AS STRING)), 'anomaly', measured_at, series, 'shift', measured, expected, score
 FROM scored MATCH_RECOGNIZE (
