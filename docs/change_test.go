@@ -20,13 +20,19 @@ const (
 	timeToBack = 5 // the column of changePage's table
 )
 
-var namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+var (
+	namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+	aTest     = regexp.MustCompile(`(?m)^func Test\w+\(t \*testing\.T\)`)
+)
 
-func TestEveryTestThatTheChangesNameExists(t *testing.T) {
-	found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", changePage)), -1)
-	require.NotEmpty(t, found)
-	for _, match := range found {
-		assert.Contains(t, read(t, filepath.Join("docs", match[2])), "func "+match[1]+"(t *testing.T)", match[2])
+func TestEveryTestThatThePagesNameExists(t *testing.T) {
+	for _, page := range []string{changePage, "components.md"} {
+		found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", page)), -1)
+		require.NotEmpty(t, found)
+		for _, match := range found {
+			tests := aTest.FindAllString(read(t, filepath.Join("docs", match[2])), -1)
+			assert.Contains(t, tests, "func "+match[1]+"(t *testing.T)", "%s: %s", page, match[2])
+		}
 	}
 }
 
