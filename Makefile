@@ -15,7 +15,7 @@ ENV ?= dev
 INSTALL := install --quiet --disable-pip-version-check --require-virtualenv --require-hashes
 # The functions run on arm64 in every environment but local.
 GOARCH ?= arm64
-LAMBDAS := transformer loader migrator hook aggregator
+LAMBDAS := transformer loader migrator hook aggregator notifier
 GOLANGCI_LINT := .tools/golangci-lint-2.15.0
 GOVULNCHECK := .tools/govulncheck-1.9.0
 CYCLONEDX_GO := .tools/cyclonedx-gomod-1.10.0
@@ -45,6 +45,10 @@ node_modules/.done: package.json package-lock.json | preflight
 .venv/.done: requirements.txt | preflight
 	python3 -m venv .venv
 	.venv/bin/pip $(INSTALL) -r requirements.txt
+	@touch $@
+.venv-flink/.done: test/flink/requirements.txt | preflight
+	python3 -m venv .venv-flink
+	.venv-flink/bin/pip $(INSTALL) -r $<
 	@touch $@
 .PHONY: build/millrace
 build/millrace: setup
@@ -90,7 +94,7 @@ picture: preflight ## draws docs/images/ from the templates of prod
 	go run ./docs/picture -o docs/images/data-flow.svg test/snapshot/testdata/prod-*.template.json
 	go run ./docs/picture/dashboard -o docs/images/dashboard.svg test/snapshot/testdata/prod-*.template.json
 requirements: $(SUPPLY) ## pins what the requirements.in name and all below it, with hashes (UPGRADE=--upgrade: anew)
-	@for in in requirements test/scan/requirements test/supply/requirements; do \
+	@for in in requirements test/flink/requirements test/scan/requirements test/supply/requirements; do \
 	  .tools/supply/bin/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file $$in.txt $$in.in; \
 	  (echo "# Pinned from requirements.in, each file by its SHA-256: make requirements"; grep -v '^#' $$in.txt) > $$in.new && mv $$in.new $$in.txt; \
@@ -98,12 +102,18 @@ requirements: $(SUPPLY) ## pins what the requirements.in name and all below it, 
 
 ## Checks
 
-.PHONY: test race cover fuzz soak lint vuln sbom bench verify-aws
+.PHONY: test test-flink race cover fuzz soak lint vuln sbom bench verify-aws
 test: build/millrace $(CHECKOV) $(SUPPLY) ## every test, the end-to-end one on env=local included
 	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/commands/... ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
 	go test -count=1 -timeout 20m ./test/e2e/... ./test/outsider/... ./test/soak/...
 	go test -count=1 -timeout 20m ./test/demo/...
+test-flink: setup ## the .sql files under PyFlink on real data, held to DuckDB; says so where it cannot be had (FLINK_REQUIRED=1: fails; UPDATE=1: rewrites docs/analytics.md)
+	@why=""; \
+	if ! command -v java > /dev/null; then why="there is no java, of which Flink needs 17"; \
+	elif [ ! -e .venv-flink/.done ]; then why=$$(.venv/bin/python -m pip index versions apache-flink 2>&1) && why="" || why="pip serves no apache-flink: $$why"; fi; \
+	if [ -n "$$why" ]; then echo "test-flink: NOT run, $$why"; [ -z "$(FLINK_REQUIRED)" ]; exit; fi; \
+	$(MAKE) --no-print-directory .venv-flink/.done && go test -count=1 -v -timeout 20m ./test/flink $(if $(UPDATE),-update)
 race: setup ## the tests that synthesize nothing, under the race detector, with coverage by package; needs a C compiler
 	go test -race -cover -shuffle=on $(PLAIN_PACKAGES)
 fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the gateway (SEED=n repeats a run)

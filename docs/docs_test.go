@@ -100,7 +100,7 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 	for name := range npm.Dependencies {
 		used[name] = true
 	}
-	for line := range strings.Lines(read(t, "requirements.in") + read(t, "test/scan/requirements.in") + read(t, "test/supply/requirements.in")) {
+	for line := range strings.Lines(read(t, "requirements.in") + read(t, "test/scan/requirements.in") + read(t, "test/flink/requirements.in") + read(t, "test/supply/requirements.in")) {
 		if name, _, pinned := strings.Cut(line, "=="); pinned {
 			used[name] = true
 		}

@@ -1,5 +1,3 @@
-// Package analytics defines what computes on a stream: counts and sums by key
-// over tumbling windows in a Lambda function, and standard SQL on Managed Service for Apache Flink.
 package analytics
 
 import (

@@ -99,6 +99,27 @@ func Rows() []Component {
 			},
 		},
 		{
+			Name: "analytics.StreamAnalytics",
+			Limits: []Limit{
+				{"DefaultCheckpointSeconds", "a checkpoint every %s s unless set"},
+				{"DefaultParallelism", "parallelism %s unless set, then scaled"},
+				{"DefaultMaxLagMinutes", "an alarm %s minutes behind"},
+			},
+			Fails: "After a failure it computes again from the last checkpoint, so that results may come twice. While it is down nothing is lost until the stream's retention ends. Without the connector, which is yours to fetch, it cannot run.",
+			Tests: [][2]string{
+				{"test/flink/flink_test.go", "TestFlinkComputesWhatDuckDBComputes"},
+				{"constructs/analytics/analytics_test.go", "TestTheApplicationCheckpointsScalesAndSnapshotsOnTheNewestRuntime"},
+			},
+		},
+		{
+			Name:  "analytics.AnomalyNotifier",
+			Fails: "What SNS refuses is tried again, in order, until the stream's records expire. An anomaly may be told twice.",
+			Tests: [][2]string{
+				{"lambdas/notifier/notifier_test.go", "TestTheFirstRecordThatWasNotPublishedIsReportedAndNothingBehindItsBatchIsSent"},
+				{"constructs/analytics/notifier_test.go", "TestTheNotifierMayPublishToItsTopicAlone"},
+			},
+		},
+		{
 			Name: "video.VideoIngest",
 			Limits: []Limit{
 				{"DefaultRetentionHours", "kept %s h unless set"},

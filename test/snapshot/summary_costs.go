@@ -69,7 +69,7 @@ var free = []string{
 	"AWS::EC2::NetworkAclEntry", "AWS::EC2::Route", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress",
 	"AWS::EC2::SecurityGroupIngress", "AWS::EC2::Subnet", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC",
 	"AWS::EC2::VPCGatewayAttachment", "AWS::Glue::Database", "AWS::Glue::Table", "AWS::IAM::InstanceProfile", "AWS::IAM::ManagedPolicy",
-	"AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Alias", "AWS::Kinesis::ResourcePolicy", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig",
+	"AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Alias", "AWS::Kinesis::ResourcePolicy", "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig",
 	"AWS::Lambda::LayerVersion", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream", "AWS::Logs::MetricFilter",
 	"AWS::Logs::QueryDefinition", "AWS::Logs::ResourcePolicy", "AWS::OpenSearchServerless::AccessPolicy", "AWS::RDS::DBParameterGroup",
 	"AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy",

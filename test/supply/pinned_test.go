@@ -2,9 +2,11 @@ package supply
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +72,7 @@ func TestEveryToolOfTheMakefileIsOfOneVersion(t *testing.T) {
 var hashed = regexp.MustCompile(`^--hash=sha256:[0-9a-f]{64}$`)
 
 func TestEveryPythonPackageIsOfOneVersionAndHasAChecksum(t *testing.T) {
-	for requirements := range virtualenvs {
+	for _, requirements := range append(slices.Collect(maps.Keys(virtualenvs)), optional) {
 		pins := pinned(t, requirements)
 		for name, one := range pins {
 			assert.NotEmpty(t, one.hashes, "%s.txt: %s: make requirements", requirements, name)
@@ -94,7 +96,7 @@ func TestPipTakesNothingWithoutAChecksum(t *testing.T) {
 	flags, _, _ = strings.Cut(flags, "\n")
 	assert.Contains(t, flags, "--require-hashes")
 	installs := regexp.MustCompile(`/pip .*`).FindAllString(makefile, -1)
-	assert.Len(t, installs, len(virtualenvs))
+	assert.Len(t, installs, len(virtualenvs)+1) // and the optional one
 	for _, install := range installs {
 		assert.True(t, strings.HasPrefix(install, "/pip $(INSTALL) -r "), install)
 	}

@@ -59,6 +59,10 @@ var virtualenvs = map[string]string{
 	"test/supply/requirements": ".tools/supply",
 }
 
+// optional are requirements that are installed only where they can be had, for a test that is then left out: their
+// licences are in no list, and nothing of them is delivered.
+const optional = "test/flink/requirements"
+
 // pin is a line NAME==VERSION of requirements, and the hashes of the files that it may be installed from.
 type pin struct {
 	version string

@@ -56,6 +56,7 @@ func dimensionSets(namespace string) []map[string]string {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
 		},
+		"AWS/KinesisAnalytics": {{"Application": "AWS::KinesisAnalyticsV2::Application"}},
 		"AWS/SQS":              {{"QueueName": queueType}, {"QueueName": ""}}, // "" of what an importer brings
 		"AWS/KinesisVideo":     {{"StreamName": videoType}},
 		"Millrace/Loader":      {{"FunctionName": functionType}},

@@ -27,6 +27,7 @@ func notStores() []string {
 		"AWS::EC2::FlowLog", "AWS::EC2::RouteTable", groupType, "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress",
 		"AWS::EC2::Subnet", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCEndpoint",
 		"AWS::Events::Rule", "AWS::Kinesis::ResourcePolicy", "AWS::Kinesis::StreamConsumer", "AWS::OpenSearchServerless::AccessPolicy", "AWS::Glue::Database", "AWS::Glue::Table", identityType, "AWS::IAM::ManagedPolicy", roleType, keyType, "AWS::KMS::Alias",
+		"AWS::KinesisAnalyticsV2::Application", "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption",
 		"AWS::Backup::BackupPlan", "AWS::Backup::BackupSelection", mappingType, functionType, "AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::LogStream",
 		"AWS::Logs::MetricFilter", "AWS::RDS::DBParameterGroup", "AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup",
 		policyType, "AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::SecretTargetAttachment",
