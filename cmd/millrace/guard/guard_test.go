@@ -91,9 +91,9 @@ func TestABackupPlanThatKeepsLessIsFound(t *testing.T) {
 		return map[string]any{"RuleName": "daily", "Lifecycle": map[string]any{"DeleteAfterDays": days}}
 	}
 	monthly := map[string]any{"RuleName": "monthly"}
-	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(30), monthly)))
-	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(60))))
-	found := shrunk("S", plan(daily(30), monthly), plan(daily(7)))
+	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(30), monthly), nil))
+	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(60)), nil))
+	found := shrunk("S", plan(daily(30), monthly), plan(daily(7)), nil)
 	assert.Len(t, found, 2)
 	assert.Equal(t, "30 -> 7", found[0].From+" -> "+found[0].To)
 	assert.Equal(t, "BackupPlanRule.monthly", found[1].Property)
