@@ -125,7 +125,9 @@ func TestAStageKeepsTheIdsOfWhatHoldsData(t *testing.T) {
 // holders are the ids of the resources that hold data, or encrypt it.
 func holders(t *testing.T, stack awscdk.Stack) map[string]string {
 	t.Helper()
-	var template struct{ Resources map[string]struct{ Type string } }
+	var template struct {
+		Resources map[string]struct{ Type string }
+	}
 	require.NoError(t, json.Unmarshal([]byte(text(t, stack)), &template))
 	all := map[string]string{}
 	for id, resource := range template.Resources {
