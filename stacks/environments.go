@@ -201,6 +201,7 @@ func Releases() Release {
 		Connection: "arn:aws:codeconnections:eu-west-1:111122223333:connection/00000000-0000-0000-0000-000000000000",
 		Branch:     "main",
 		Approve:    []string{"prod"},
+		Receiving:  []Environment{secondRegion()}, // in prod's account, and deployed with prod, before it
 	}
 	for _, at := range []struct {
 		env     Environment

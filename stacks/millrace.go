@@ -46,8 +46,8 @@ func newStack(scope constructs.Construct, env Environment, name string, protecte
 	}
 	return awscdk.NewStack(scope, jsii.String(env.stackName(name)), &awscdk.StackProps{
 		Env: at,
-		// Said, since in a stage the stage's name would come first: the release
-		// updates the stacks that were deployed by hand.
+		// Said, since in a stage the stage's name would come first: commands find the stacks by it. That does not make
+		// the templates the same as outside of a stage (docs/release.md).
 		StackName:             jsii.String(env.stackName(name)),
 		TerminationProtection: jsii.Bool(protected),
 		Tags:                  &map[string]*string{"millrace:environment": jsii.String(env.Name)},

@@ -23,6 +23,12 @@ type Release struct {
 	Repository, Connection, Branch string
 	// Environments are deployed in this order, each with an Account.
 	Environments []Environment
+	// Receiving are the environments that others copy into ([Recovery.CopyTo]). The Foundation of one is deployed in the stage of
+	// the environment that copies, into the same account and before it: S3 replicates to no bucket that is not there. Its
+	// Pipeline and Operations are deployed by hand when they are needed (docs/disaster-recovery.md).
+	//
+	// Default: none.
+	Receiving []Environment
 	// Approve names the environments that a person must agree to.
 	Approve []string
 	// Emails are told of a release that failed, succeeded, or waits. Default: none; subscribe to the topic.
@@ -45,6 +51,14 @@ func (r Release) Validate() error {
 		problem(env.Account == "", "environment %q has no Account: the pipeline must know where to deploy it", env.Name)
 		problem(known[env.Name], "Environments must differ, got %q twice", env.Name)
 		known[env.Name] = true
+		if to := env.Recovery.CopyTo; to != "" {
+			second, found := r.receiving(to)
+			problem(!found, "environment %q copies to %q, which must be one of Receiving: it has to be deployed before", env.Name, to)
+			problem(found && second.Region != env.Recovery.CopyRegion, "environment %q copies to %q in %s, which is in %s", env.Name, to, env.Recovery.CopyRegion, second.Region)
+		}
+	}
+	for _, env := range r.Receiving {
+		problem(!env.Recovery.Receiving, "environment %q of Receiving must be one that receives: Recovery.Receiving", env.Name)
 	}
 	for _, name := range r.Approve {
 		problem(!known[name], "Approve must name environments of the release, got %q", name)
@@ -53,6 +67,16 @@ func (r Release) Validate() error {
 		return fmt.Errorf("release:\n%w", err)
 	}
 	return nil
+}
+
+// receiving is the environment of that name that receives copies.
+func (r Release) receiving(name string) (Environment, bool) {
+	for _, env := range r.Receiving {
+		if env.Name == name {
+			return env, true
+		}
+	}
+	return Environment{}, false
 }
 
 // NewRelease defines the stack that releases r's environments, and theirs as its stages, in scope, an app. It panics with
@@ -95,8 +119,9 @@ func (r Release) synth() release.Synth {
 		},
 		Tools:    "build/release",
 		Runtimes: map[string]string{"golang": "latest", "nodejs": "22", "python": "3.12"},
-		// What make sets up, the modules, what was compiled, and Postgres's programs.
-		Caches:  []string{"/go/pkg/mod/**/*", "/root/.cache/**/*", "/root/.npm/**/*", "node_modules/**/*", ".venv/**/*", ".tools/**/*"},
+		// The modules of all languages, what was compiled, and Postgres's programs. Not .venv and .tools: programs of a virtual
+		// environment have its absolute path inside, and each build is in another folder.
+		Caches:  []string{"/go/pkg/mod/**/*", "/root/.cache/**/*", "/root/.npm/**/*", "node_modules/**/*"},
 		Timeout: awscdk.Duration_Hours(jsii.Number(2)),
 	}
 }
@@ -108,7 +133,11 @@ func (r Release) stage(stack awscdk.Stack, env Environment) release.Stage {
 	stage := awscdk.NewStage(stack, jsii.String(env.Name), &awscdk.StageProps{
 		Env: &awscdk.Environment{Account: &env.Account, Region: &env.Region},
 	})
-	NewMillrace(stage, env)
+	millrace := NewMillrace(stage, env)
+	if second, found := r.receiving(env.Recovery.CopyTo); found {
+		second.Account = env.Account
+		millrace.Foundation.Stack.AddStackDependency(NewFoundation(stage, second).Stack, jsii.String("It copies there"))
+	}
 
 	assumes := "arn:aws:iam::" + env.Account + ":role/" + env.checkRole()
 	return release.Stage{

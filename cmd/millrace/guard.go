@@ -20,7 +20,7 @@ type guardCmd struct {
 	Base string `arg:"" help:"What is deployed: a git revision, or the folder of a cloud assembly."`
 	Head string `arg:"" help:"What is to be deployed, likewise." default:"HEAD" optional:""`
 
-	Env     []string `help:"The environments that are synthesized of a revision." default:"dev,staging,prod"`
+	Env     []string `help:"The environments that are synthesized of a revision." default:"dev,staging,prod,recovery"`
 	Label   []string `help:"What a reviewer let through: iam-broadens, network-broadens, may-be-replaced. Other labels, as a pull request has them, mean nothing." env:"MILLRACE_GUARD_LABELS"`
 	JSON    bool     `help:"Print the findings as JSON." name:"json"`
 	Comment string   `help:"Write the comment for a pull request into this file, too." type:"path"`

@@ -7,7 +7,9 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 )
@@ -31,6 +33,12 @@ func tolerable() []tolerated {
 		{":role/*", "Of this account's roles those that bootstrapping has tagged for deploys, says the condition", []string{`AwsSolutions-IAM5[/^Resource::arn:.+:role\/\*$/]`}},
 		{`"cloudformation:DescribeStacks"`, "The CDK CLI looks for the bootstrap stack and its bucket by name, and changes neither", []string{
 			"AwsSolutions-IAM5[Resource::*]", "Privilege-Resource[cloudformation:DescribeStacks]", "Privilege-Resource[s3:ListBucket]",
+		}},
+		// What stages in another region get their artifacts from: CDK knows the bucket by the name that it makes up, and the key by none.
+		{"eplicationbucket", "CDK's grant to the pipeline's own role: of a key in another region it knows no ARN, so it names all; this account holds no data", []string{
+			`AwsSolutions-IAM5[/^Resource::arn:.+:s3:::.+eplicationbucket.+\/\*$/]`, "AwsSolutions-IAM5[Resource::*]", "CKV_AWS_111",
+			"Privilege-Resource[kms:Decrypt]", "Privilege-Resource[kms:DescribeKey]", "Privilege-Resource[kms:Encrypt]",
+			"Privilege-Resource[kms:GenerateDataKey*]", "Privilege-Resource[kms:ReEncrypt*]",
 		}},
 		// The role of builds that publish has it for batches of builds, which none is.
 		{`report-group/*"`, "CDK's role for all that publish: in this account it may start builds, and each is one of a release", []string{
@@ -56,6 +64,28 @@ func (r *Pipeline) accept() {
 		}
 	}
 	r.acceptNotifier()
+	for _, support := range *r.Pipeline.CrossRegionSupport() {
+		supported(support.Stack)
+	}
+}
+
+// supported makes the bucket that CDK defines for stages in another region forget as ours does.
+func supported(stack awscdk.Stack) {
+	for _, node := range *stack.Node().FindAll("") {
+		switch resource := node.(type) {
+		case awss3.CfnBucket:
+			resource.AddPropertyOverride(jsii.String("LifecycleConfiguration"), map[string]any{"Rules": []any{map[string]any{
+				"Status": "Enabled", "ExpirationInDays": ArtifactDays,
+				"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1},
+			}}})
+			suppress.Rules(resource, "It holds copies of what Artifacts holds, whose uses are logged", "AwsSolutions-S1", "CKV_AWS_18")
+			suppress.Rules(resource, "It holds copies of what Artifacts holds, which has the versions", "CKV_AWS_21")
+		case awskms.CfnKey:
+			suppress.Rules(resource, "CDK's grant to the roles of this account: families of actions that encrypt", "Privilege-Action")
+		case awss3.CfnBucketPolicy:
+			suppress.Rules(resource, "CDK's grant to the roles that deploy in other accounts: families of actions that read", "Privilege-Action")
+		}
+	}
 }
 
 // text is value as the template has it.

@@ -205,7 +205,23 @@ func TestAPushToTheBranchThatChangesAPathStartsIt(t *testing.T) {
 	_, configurations := all.actions(t)
 	assert.Equal(t, map[string]any{
 		"ConnectionArn": connection, "FullRepositoryId": "octo/orders", "BranchName": "trunk", "DetectChanges": false,
-	}, configurations["Source/Source"], "the filter alone starts it")
+		"OutputArtifactFormat": "CODEBUILD_CLONE_REF",
+	}, configurations["Source/Source"], "the filter alone starts it, and builds clone it with its history")
+}
+
+func TestWhoClonesTheSourceMayUseTheConnectionByEitherNameOfItsService(t *testing.T) {
+	stack := pipelineStack()
+	props := minimal(t, stack)
+	props.Stages[0].Check = &release.Check{Commands: []string{"make check"}}
+	release.NewPipeline(stack, "Release", props)
+	all := synthesize(t, stack)
+	for _, role := range []string{"SourceCodePipelineActionRoleDefaultPolicy", "SynthCdkBuildProjectRoleDefaultPolicy", "CheckRoleDefaultPolicy"} {
+		policy, err := json.Marshal(all.one(t, "AWS::IAM::Policy", role))
+		require.NoError(t, err)
+		for _, action := range []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"} {
+			assert.Contains(t, string(policy), `{"Action":"`+action+`","Effect":"Allow","Resource":"`+connection+`"}`, role)
+		}
+	}
 }
 
 func TestSynthTestsOnArm64WithItsCacheAndHandsOverTheAssemblyAndTheTools(t *testing.T) {
@@ -413,6 +429,10 @@ func TestAStageInAnotherRegionGetsArtifactsThereByTheStackThatThePipelineDepends
 		depends = append(depends, *on.StackName())
 	}
 	assert.Equal(t, []string{"Release-support-us-east-1"}, depends, "what updates the pipeline deploys it too")
+	bucket := synthesize(t, (*stack.Dependencies())[0]).one(t, "AWS::S3::Bucket", "")
+	lifecycle, err := json.Marshal(bucket["LifecycleConfiguration"])
+	require.NoError(t, err)
+	assert.Contains(t, string(lifecycle), `"ExpirationInDays":90`, "there too artifacts are forgotten")
 }
 
 // A stack of support in each account is what a pipeline that mutates itself cannot deploy: https://github.com/aws/aws-cdk/issues/16374

@@ -16,6 +16,9 @@ func (r *Pipeline) source(p *PipelineProps) pipelines.CodePipelineSource {
 		// With a filter the source must not detect changes too, which would start it on every push.
 		// https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-triggers.html
 		TriggerOnPush: jsii.Bool(false),
+		// With its history, as a developer has it: a zip file has no .git, and tests ask git which files there are.
+		// https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
+		CodeBuildCloneOutput: jsii.Bool(true),
 	})
 }
 

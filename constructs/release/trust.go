@@ -43,13 +43,16 @@ func (r *Pipeline) trust() {
 	}
 }
 
-// useConnection allows what CDK does not: it knows the service by its former name alone, and an ARN
-// with the present one asks for the action of the present one.
+// useConnection allows what CDK does not, to the action that fetches the source and to the builds that clone it: it knows
+// the service by its former name alone, and an ARN with the present one asks for the action of the present one.
 // https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html
 func (r *Pipeline) useConnection(p *PipelineProps) {
-	role := r.Node().FindChild(jsii.String("Pipeline")).Node().FindChild(jsii.String(sourceName)).Node().
-		FindChild(jsii.String(sourceName)).Node().FindChild(jsii.String("CodePipelineActionRole")).(awsiam.Role)
-	iam.Allow(role, p.Connection, "codeconnections:UseConnection")
+	for _, role := range children[awsiam.Role](r) {
+		if policy, ok := role.Node().TryFindChild(jsii.String("DefaultPolicy")).(awsiam.Policy); ok &&
+			strings.Contains(r.text(policy.Document()), `"codestar-connections:UseConnection"`) {
+			iam.Allow(role, p.Connection, "codeconnections:UseConnection")
+		}
+	}
 }
 
 // children are the constructs of one type in the pipeline.

@@ -212,7 +212,11 @@ func unset(property string) func(awscdk.CfnResource) {
 }
 
 func renamed(id string) func(awscdk.CfnResource) {
-	return func(r awscdk.CfnResource) { r.OverrideLogicalId(&id) }
+	return func(r awscdk.CfnResource) {
+		// OverrideLogicalId is refused for what Foundation exports.
+		stack := awscdk.Stack_Of(r)
+		stack.RenameLogicalId(stack.GetLogicalId(r), &id)
+	}
 }
 
 func removed(r awscdk.CfnResource) {

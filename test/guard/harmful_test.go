@@ -23,6 +23,8 @@ const (
 	groupPath    = "Database/SecurityGroup/Resource"
 	loaderPath   = "Loader/Loader/Role/DefaultPolicy/Resource"
 	migration    = "Loader/Migration/Default"
+	mapping      = "Loader/Mapping"
+	selection    = "Backups/Continuous/Selection/Resource"
 )
 
 // declares is a migration that leads to tables.
@@ -71,7 +73,7 @@ func harmful() []pair {
 		{name: "the key is gone", after: foundation(keyPath, removed), finds: []string{"removed " + keyPath + ": the resource"}},
 		{name: "the loader's bucket of failures is gone", after: pipeline("Loader/OnFailure/Resource", removed), finds: []string{"removed Loader/OnFailure/Resource: the resource"}},
 		{name: "there is no Parquet any more", after: values(func(e *stacks.Environment) { e.Delivery.Parquet = nil }), finds: []string{
-			"removed ParquetLake/Bucket/Resource: the resource", "removed ParquetLake/PartitionedDeliveryStream/Resource: the resource",
+			"removed ParquetLake/PartitionedDeliveryStream/Resource: the resource",
 		}},
 		{name: "clients come with IAM and not with keys", of: "dev", after: values(func(e *stacks.Environment) { e.API.Auth = ingest.AuthIAM }), finds: []string{
 			"removed Ingest/RestApi/Key/Resource: the resource",
@@ -99,6 +101,39 @@ func harmful() []pair {
 		{name: "the lake's objects expire", after: foundation(bucketPath, set("LifecycleConfiguration.Rules.1", map[string]any{"Status": "Enabled", "ExpirationInDays": 400})), finds: []string{"retention " + bucketPath + ": LifecycleConfiguration.Expiration()"}},
 		{name: "old versions go sooner", after: foundation(bucketPath, set("LifecycleConfiguration.Rules.0.NoncurrentVersionExpiration.NoncurrentDays", 3)), finds: []string{"retention " + bucketPath + ": LifecycleConfiguration.NoncurrentVersionExpiration()"}},
 		{name: "versions are not kept any more", after: foundation(bucketPath, set("VersioningConfiguration.Status", "Suspended")), finds: []string{"retention " + bucketPath + ": VersioningConfiguration.Status"}},
+		{name: "the foundation keeps less in five ways", after: edit{app: func(b built) {
+			bucket := at(b.Foundation.Stack, bucketPath)
+			set("LifecycleConfiguration.Rules.1", map[string]any{"Status": "Enabled", "ExpirationDate": "2027-01-01T00:00:00Z"})(bucket)
+			set("ReplicationConfiguration.Rules.0.Status", "Disabled")(bucket)
+			set("Enabled", false)(at(b.Foundation.Stack, keyPath))
+			set("BackupSelection.Resources", []string{"arn:aws:s3:::other"})(at(b.Foundation.Stack, selection))
+			set("BackupPlan.BackupPlanRule.0.EnableContinuousBackup", false)(at(b.Foundation.Stack, "Backups/Continuous/Resource"))
+		}}, finds: []string{
+			"retention " + bucketPath + ": LifecycleConfiguration.ExpirationDate()", "retention " + bucketPath + ": ReplicationConfiguration.Rules",
+			"retention " + keyPath + ": Enabled", "retention " + selection + ": BackupSelection.Resources",
+			"retention Backups/Continuous/Resource: BackupPlanRule.Continuous.EnableContinuousBackup",
+		}},
+		{name: "nothing is copied to another region any more", after: values(func(e *stacks.Environment) { e.Recovery.CopyTo, e.Recovery.CopyRegion = "", "" }), finds: []string{
+			"retention " + bucketPath + ": ReplicationConfiguration.Rules", "retention " + databasePath + ": AutomaticBackupReplicationRegion",
+			"retention Backups/Daily/Resource: BackupPlanRule.Daily.CopyActions",
+		}},
+		{name: "backups are not made any more", after: values(func(e *stacks.Environment) { e.Recovery = stacks.Recovery{} }), finds: []string{
+			"retention Backups/Daily/Resource: the resource", "retention " + selection + ": the resource", "removed Vault/Vault/Resource: the resource",
+		}},
+		{name: "everything is in another region", after: values(func(e *stacks.Environment) {
+			e.Region, e.AvailabilityZones = "eu-west-3", []string{"eu-west-3a", "eu-west-3b"}
+		}), finds: []string{"replaced : Region"}},
+
+		{name: "the loader loses records in four ways", after: pipeline(mapping, func(r awscdk.CfnResource) {
+			set("StartingPosition", "LATEST")(r)
+			set("MaximumRecordAgeInSeconds", 60)(r)
+			unset("DestinationConfig")(r)
+			unset("FunctionResponseTypes")(r)
+		}), finds: []string{
+			"replaced " + mapping + ": StartingPosition", "retention " + mapping + ": MaximumRecordAgeInSeconds",
+			"retention " + mapping + ": DestinationConfig.OnFailure.Destination", "retention " + mapping + ": FunctionResponseTypes",
+		}},
+		{name: "the loader's mapping is gone", after: pipeline(mapping, removed), finds: []string{"removed " + mapping + ": the resource"}},
 
 		{name: "the loader may read every bucket", after: allow([]string{"s3:GetObject"}, []string{"*"}), finds: []string{"iam-broadens Loader/Loader/Role/Resource: policy of AWS:${LoaderRole96C3402C}"}},
 		{name: "a Deny is gone", after: pipeline("Loader/Loader/NoInterfacesForCode/Resource", removed), finds: []string{"iam-broadens Loader/Loader/Role/Resource: policy of AWS:${LoaderRole96C3402C}"}},

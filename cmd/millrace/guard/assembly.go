@@ -17,6 +17,8 @@ type Stack struct {
 	Paths map[string]string
 	// Protected says that CloudFormation refuses to delete the stack.
 	Protected bool
+	// Name is what CloudFormation knows it by, and Account and Region where, "" where the assembly leaves it open.
+	Name, Account, Region string
 }
 
 // manifest is what is read of an assembly's manifest.json:
@@ -25,8 +27,10 @@ type manifest struct {
 	Artifacts map[string]struct {
 		Type        string
 		DisplayName string
+		Environment string
 		Properties  struct {
 			TemplateFile          string
+			StackName             string
 			DirectoryName         string
 			TerminationProtection bool
 		}
@@ -77,7 +81,8 @@ func Load(folder string) (map[string]Stack, error) {
 					return nil, err
 				}
 			}
-			stack := Stack{Paths: paths(entries), Protected: artifact.Properties.TerminationProtection}
+			stack := Stack{Paths: paths(entries), Protected: artifact.Properties.TerminationProtection, Name: artifact.Properties.StackName}
+			stack.Account, stack.Region = where(artifact.Environment)
 			if err := read(filepath.Join(folder, artifact.Properties.TemplateFile), &stack.Template); err != nil {
 				return nil, err
 			}
@@ -85,6 +90,18 @@ func Load(folder string) (map[string]Stack, error) {
 		}
 	}
 	return stacks, nil
+}
+
+// where reads aws://ACCOUNT/REGION, in which unknown-account and unknown-region leave it to whoever deploys.
+func where(environment string) (account, region string) {
+	account, region, _ = strings.Cut(strings.TrimPrefix(environment, "aws://"), "/")
+	if account == "unknown-account" {
+		account = ""
+	}
+	if region == "unknown-region" {
+		region = ""
+	}
+	return account, region
 }
 
 func paths(entries map[string][]metadata) map[string]string {

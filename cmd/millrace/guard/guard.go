@@ -85,9 +85,10 @@ func Judge(base, head map[string]Stack, differences []Difference, labels []strin
 	c := comparison{base, head, moves, exports(base), exports(head)}
 	for _, d := range differences {
 		before, after := base[d.Name], head[d.Name]
+		all = append(all, elsewhere(d.Name, before, after)...)
 		all = append(all, replaced(d, before)...)
 		all = append(all, gone(d.Name, before, after, moves)...)
-		all = append(all, shrunk(d.Name, before, after)...)
+		all = append(all, shrunk(d.Name, before, after, moves)...)
 		all = append(all, c.broadened(d)...)
 		all = append(all, c.opened(d)...)
 	}
@@ -98,6 +99,25 @@ func Judge(base, head map[string]Stack, differences []Difference, labels []strin
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Property, b.Property), cmp.Compare(a.To, b.To))
 	})
 	return slices.Compact(all)
+}
+
+// elsewhere finds a stack that would be another one for CloudFormation: it makes all that is in it anew, empty, and leaves the
+// one with the data as it is.
+func elsewhere(name string, before, after Stack) (all []Finding) {
+	if before.Template == nil || after.Template == nil {
+		return nil
+	}
+	for _, what := range []struct{ property, from, to string }{
+		{"StackName", before.Name, after.Name}, {"Account", before.Account, after.Account}, {"Region", before.Region, after.Region},
+	} {
+		if what.from != "" && what.to != "" && what.from != what.to {
+			all = append(all, Finding{
+				Kind: Replaced, Stack: name, Resource: name, Type: "AWS::CloudFormation::Stack", Property: what.property, From: what.from, To: what.to,
+				Instead: "keep the stack where and what it is; to move it, deploy a second one beside it and let clients and data move" + byProcedure,
+			})
+		}
+	}
+	return all
 }
 
 // replaced finds protected resources that an update replaces, or may replace.

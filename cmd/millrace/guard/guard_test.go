@@ -91,9 +91,9 @@ func TestABackupPlanThatKeepsLessIsFound(t *testing.T) {
 		return map[string]any{"RuleName": "daily", "Lifecycle": map[string]any{"DeleteAfterDays": days}}
 	}
 	monthly := map[string]any{"RuleName": "monthly"}
-	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(30), monthly)))
-	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(60))))
-	found := shrunk("S", plan(daily(30), monthly), plan(daily(7)))
+	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(30), monthly), nil))
+	assert.Empty(t, shrunk("S", plan(daily(30)), plan(daily(60)), nil))
+	found := shrunk("S", plan(daily(30), monthly), plan(daily(7)), nil)
 	assert.Len(t, found, 2)
 	assert.Equal(t, "30 -> 7", found[0].From+" -> "+found[0].To)
 	assert.Equal(t, "BackupPlanRule.monthly", found[1].Property)
@@ -165,4 +165,50 @@ func TestTheDocumentHasEveryProtectedType(t *testing.T) {
 		documented[row[0]] = row[1]
 	}
 	assert.Equal(t, instead, documented)
+}
+
+func TestAStackThatIsElsewhereIsAnotherOne(t *testing.T) {
+	account, region := where("aws://111122223333/eu-west-1")
+	assert.Equal(t, []string{"111122223333", "eu-west-1"}, []string{account, region})
+	account, region = where("aws://unknown-account/unknown-region")
+	assert.Empty(t, account+region)
+
+	stack := func(name, account string) Stack {
+		return Stack{Template: map[string]any{}, Name: name, Account: account, Region: "eu-west-1"}
+	}
+	assert.Empty(t, elsewhere("S", stack("S", ""), stack("S", "111122223333")), "the account is said at last")
+	found := elsewhere("S", stack("S", "111122223333"), stack("T", "444455556666"))
+	assert.Len(t, found, 2)
+	assert.Equal(t, "StackName S -> T", found[0].Property+" "+found[0].From+" -> "+found[0].To)
+	assert.Equal(t, "Account", found[1].Property)
+	assert.Empty(t, elsewhere("S", stack("S", ""), Stack{}), "it is gone, which is told of what it held")
+}
+
+func TestAMappingThatTriesForEverMayNotTryLess(t *testing.T) {
+	mapping := func(seconds any) Stack {
+		return Stack{Template: map[string]any{"Resources": map[string]any{"M": map[string]any{
+			"Type": "AWS::Lambda::EventSourceMapping", "Properties": map[string]any{"MaximumRecordAgeInSeconds": seconds},
+		}}}}
+	}
+	assert.Len(t, shrunk("S", mapping(-1.0), mapping(60.0), nil), 1)
+	assert.Empty(t, shrunk("S", mapping(60.0), mapping(-1.0), nil))
+	assert.Empty(t, shrunk("S", mapping(nil), mapping(-1.0), nil))
+}
+
+func TestABackupRuleWhoseCopiesGoIsFound(t *testing.T) {
+	plan := func(copies ...any) Stack {
+		return Stack{Template: map[string]any{"Resources": map[string]any{"Plan": map[string]any{
+			"Type": "AWS::Backup::BackupPlan", "Properties": map[string]any{"BackupPlan": map[string]any{"BackupPlanRule": []any{
+				map[string]any{"RuleName": "daily", "CopyActions": copies},
+			}}},
+		}}}}
+	}
+	to := func(vault string, days float64) any {
+		return map[string]any{"DestinationBackupVaultArn": vault, "Lifecycle": map[string]any{"DeleteAfterDays": days}}
+	}
+	assert.Empty(t, shrunk("S", plan(to("a", 7)), plan(to("a", 35), to("b", 1)), nil))
+	found := shrunk("S", plan(to("a", 35), to("b", 35)), plan(to("a", 7)), nil)
+	assert.Len(t, found, 2)
+	assert.Equal(t, "35 in a -> 7", found[0].From+" -> "+found[0].To)
+	assert.Equal(t, "b -> none", found[1].From+" -> "+found[1].To)
 }

@@ -11,6 +11,7 @@ var instead = map[string]string{
 	"AWS::SecretsManager::Secret":           "keep the secret and put a new value into it",
 	"AWS::Logs::LogGroup":                   "keep the group: its events do not move to another",
 	"AWS::KinesisFirehose::DeliveryStream":  "make a second delivery stream beside it before this one goes: a new one starts at LATEST and leaves a hole",
+	"AWS::Lambda::EventSourceMapping":       "make a second mapping beside it before this one goes: a new one starts at its StartingPosition, and LATEST leaves a hole",
 	"AWS::ApiGateway::RestApi":              "keep the API, whose id is in its clients' URL, or put a custom domain before it first",
 	"AWS::ApiGateway::ApiKey":               "add a second key, hand it to the clients, and retire this one in a later release",
 	"AWS::ApiGateway::UsagePlan":            "change the plan in place: clients' keys hang on it",

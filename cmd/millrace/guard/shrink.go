@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // forever is a retention without an end.
@@ -27,6 +26,8 @@ var spans = map[string]map[string]float64{
 	"AWS::Redshift::Cluster":    {"AutomatedSnapshotRetentionPeriod": 1, "ManualSnapshotRetentionPeriod": forever},
 	"AWS::Backup::BackupVault":  {"LockConfiguration.MinRetentionDays": 0},
 	"AWS::Events::Archive":      {"RetentionDays": forever},
+	// As long as Lambda tries a batch, it is not given up.
+	"AWS::Lambda::EventSourceMapping": {"MaximumRecordAgeInSeconds": forever, "MaximumRetryAttempts": forever},
 }
 
 // safeties are the properties that keep something, and the value that does so, by type.
@@ -45,11 +46,19 @@ var safeties = map[string]map[string]any{
 	},
 }
 
+// spares are the properties that keep a second copy, or what failed, by type: none of them may go.
+var spares = map[string][]string{
+	"AWS::RDS::DBInstance": {"AutomaticBackupReplicationRegion"},
+	"AWS::SQS::Queue":      {"RedrivePolicy"},
+	// Without the response's type Lambda takes a batch whose failures are reported for done.
+	"AWS::Lambda::EventSourceMapping": {"DestinationConfig.OnFailure.Destination", "FunctionResponseTypes"},
+}
+
 // policies say what becomes of a resource when its stack lets go of it; more is more kept.
 var policies = map[any]int{"Retain": 2, "RetainExceptOnCreate": 2, "Snapshot": 1}
 
 // shrunk finds what is kept for a shorter time, or with less care.
-func shrunk(name string, before, after Stack) (all []Finding) {
+func shrunk(name string, before, after Stack, moves map[place]place) (all []Finding) {
 	if before.Protected && !after.Protected && after.Template != nil {
 		all = append(all, Finding{
 			Kind: Shrinks, Stack: name, Resource: name, Type: "AWS::CloudFormation::Stack", Property: "TerminationProtection",
@@ -58,14 +67,18 @@ func shrunk(name string, before, after Stack) (all []Finding) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(before.resources())) {
 		kind := before.kind(id)
-		if after.kind(id) != kind {
-			continue
-		}
 		say := func(property, from, to string) {
 			all = append(all, Finding{
 				Kind: Shrinks, Stack: name, Resource: before.path(id), LogicalID: id, Type: kind, Property: property, From: from, To: to,
 				Instead: "keep what is kept now: what a shorter retention or a weaker backup lets go does not come back" + byProcedure,
 			})
+		}
+		if after.kind(id) != kind {
+			_, stays := moves[place{name, id}]
+			if !stays && (kind == "AWS::Backup::BackupPlan" || kind == "AWS::Backup::BackupSelection") {
+				say("the resource", kind, "none")
+			}
+			continue
 		}
 		was, is := before.properties(id), after.properties(id)
 		for _, property := range slices.Sorted(maps.Keys(spans[kind])) {
@@ -80,6 +93,11 @@ func shrunk(name string, before, after Stack) (all []Finding) {
 				say(property, show(from), show(to))
 			}
 		}
+		for _, property := range spares[kind] {
+			if from := at(was, property); from != nil && at(is, property) == nil {
+				say(property, show(from), "none")
+			}
+		}
 		if protected(kind) {
 			for _, policy := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
 				from, to := before.resource(id)[policy], after.resource(id)[policy]
@@ -91,81 +109,28 @@ func shrunk(name string, before, after Stack) (all []Finding) {
 		switch kind {
 		case "AWS::S3::Bucket":
 			expiries(was, is, say)
+			fewer(replications(was), replications(is), "ReplicationConfiguration.Rules", say)
 		case "AWS::Backup::BackupPlan":
 			plans(was, is, say)
-		}
-	}
-	return all
-}
-
-// expiries finds objects of a bucket that are deleted, or sooner than they were.
-func expiries(was, is map[string]any, say func(property, from, to string)) {
-	from, to := lifecycle(was), lifecycle(is)
-	versioned := at(was, "VersioningConfiguration.Status") != nil
-	for _, key := range slices.Sorted(maps.Keys(to)) {
-		if strings.HasPrefix(key, "Noncurrent") && !versioned {
-			continue // there is no such version yet
-		}
-		before, found := from[key]
-		if !found {
-			before = forever
-		}
-		if to[key] < before {
-			say("LifecycleConfiguration."+key, days(before), days(to[key]))
-		}
-	}
-}
-
-// lifecycle are the days after which a bucket's rules delete, by what they delete.
-func lifecycle(bucket map[string]any) map[string]float64 {
-	all := map[string]float64{}
-	for _, each := range list(at(bucket, "LifecycleConfiguration.Rules")) {
-		rule := object(each)
-		if rule["Status"] != "Enabled" {
-			continue
-		}
-		for property, value := range map[string]any{
-			"ExpirationInDays":                  rule["ExpirationInDays"],
-			"NoncurrentVersionExpiration":       at(rule, "NoncurrentVersionExpiration.NoncurrentDays"),
-			"NoncurrentVersionExpirationInDays": rule["NoncurrentVersionExpirationInDays"],
-		} {
-			days, ok := number(value)
-			if !ok {
-				continue
-			}
-			key := strings.TrimSuffix(property, "InDays") + "(" + show(rule["Prefix"]) + show(rule["TagFilters"]) + ")"
-			if least, found := all[key]; !found || days < least {
-				all[key] = days
+		case "AWS::Backup::BackupSelection":
+			fewer(list(at(was, "BackupSelection.Resources")), list(at(is, "BackupSelection.Resources")), "BackupSelection.Resources", say)
+		case "AWS::KMS::Key":
+			if at(was, "Enabled") != false && at(is, "Enabled") == false {
+				say("Enabled", "true", "false")
 			}
 		}
 	}
 	return all
 }
 
-// plans finds rules of a backup plan that are gone, or keep for a shorter time.
-func plans(was, is map[string]any, say func(property, from, to string)) {
-	after := map[any]map[string]any{}
-	for _, rule := range list(at(is, "BackupPlan.BackupPlanRule")) {
-		after[object(rule)["RuleName"]] = object(rule)
-	}
-	for _, each := range list(at(was, "BackupPlan.BackupPlanRule")) {
-		rule := object(each)
-		property := "BackupPlanRule." + show(rule["RuleName"])
-		now, found := after[rule["RuleName"]]
-		if !found {
-			say(property, "a rule", "none")
-			continue
-		}
-		from, to := span(at(rule, "Lifecycle.DeleteAfterDays"), forever), span(at(now, "Lifecycle.DeleteAfterDays"), forever)
-		if to < from {
-			say(property+".Lifecycle.DeleteAfterDays", days(from), days(to))
-		}
-	}
-}
-
-// span is value as a number. What is not there, or is no number (a parameter), counts as without.
+// span is value as a number. What is not there, or is no number (a parameter), counts as without; -1 is
+// an event source mapping's for ever.
 func span(value any, without float64) float64 {
-	if n, ok := number(value); ok {
+	n, ok := number(value)
+	if n == -1 {
+		return forever
+	}
+	if ok {
 		return n
 	}
 	return without
