@@ -75,7 +75,7 @@ func TestValuesArePutTogetherByTheStatistic(t *testing.T) {
 		a := Alarm{Statistic: statistic}
 		got, measured := a.value(values, start, start.Add(2*minute))
 		assert.True(t, measured)
-		assert.Equal(t, want, got, statistic)
+		assert.InDelta(t, want, got, 0, statistic)
 	}
 }
 

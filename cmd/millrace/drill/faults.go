@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
-	apitypes "github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -43,6 +42,7 @@ func (l *line) poison() scenario {
 	var trouble error
 	return scenario{
 		what: "a shard is poisoned: records that are no JSON, and events with a character that Postgres does not have",
+		hold: 30 * time.Second,
 		note: func(n int) string {
 			mu.Lock()
 			defer mu.Unlock()
@@ -161,22 +161,26 @@ func (l *line) readErrors(ctx context.Context, key string, found map[string]bool
 	return nil
 }
 
-// expire disables the clients' key, and mends it by a new one of the same usage plan.
+// expire takes the clients' key out of its usage plan, and mends it by a new one. To disable the
+// key has the same effect; the emulator answers that with what AWS's clients cannot read.
 func (l *line) expire() scenario {
 	var old, made, plan string
-	enable := func(ctx context.Context, id string, enabled bool) error {
-		_, err := l.api.UpdateApiKey(ctx, &apigateway.UpdateApiKeyInput{ApiKey: &id, PatchOperations: []apitypes.PatchOperation{
-			{Op: apitypes.OpReplace, Path: aws.String("/enabled"), Value: aws.String(fmt.Sprint(enabled))},
-		}})
+	enter := func(ctx context.Context, id string) error {
+		_, err := l.api.CreateUsagePlanKey(ctx, &apigateway.CreateUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &id, KeyType: aws.String("API_KEY")})
 		return err
 	}
 	return scenario{
 		what: "the clients' API key expires",
-		breaks: func(ctx context.Context) (err error) {
-			if old, plan, err = l.keyAndPlan(ctx); err != nil {
+		breaks: func(ctx context.Context) error {
+			var err error
+			var key string
+			if key, plan, err = l.keyAndPlan(ctx); err != nil {
 				return err
 			}
-			return enable(ctx, old, false)
+			if _, err = l.api.DeleteUsagePlanKey(ctx, &apigateway.DeleteUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &key}); err == nil {
+				old = key
+			}
+			return err
 		},
 		mends: func(ctx context.Context) error {
 			key, err := l.api.CreateApiKey(ctx, &apigateway.CreateApiKeyInput{Name: aws.String("drill"), Enabled: true})
@@ -184,13 +188,13 @@ func (l *line) expire() scenario {
 				return err
 			}
 			made = aws.ToString(key.Id)
-			_, err = l.api.CreateUsagePlanKey(ctx, &apigateway.CreateUsagePlanKeyInput{UsagePlanId: &plan, KeyId: key.Id, KeyType: aws.String("API_KEY")})
+			err = enter(ctx, made)
 			l.key.Store(key.Value)
 			return err
 		},
 		restore: func(ctx context.Context) (err error) {
 			if old != "" {
-				err = enable(ctx, old, true)
+				err = enter(ctx, old)
 			}
 			if made != "" {
 				_, deleted := l.api.DeleteApiKey(ctx, &apigateway.DeleteApiKeyInput{ApiKey: &made})
