@@ -27,7 +27,7 @@ type drillCmd struct {
 }
 
 // Run does the drills in a fresh environment, or in the one that is up, prints what came of them,
-// and fails if something was lost or is there twice.
+// and fails if something was lost or is there twice, or no alarm fired.
 func (c *drillCmd) Run(ctx context.Context, cli *CLI) (err error) {
 	progress := io.Discard
 	if term.IsTerminal(int(os.Stderr.Fd())) {

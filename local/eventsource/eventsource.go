@@ -24,7 +24,7 @@
 //	MaximumRecordAgeInSeconds               yes
 //	-1: until the record expires            tried for as long as the poller runs
 //	throttles and unreachable functions     tried until the records are too old, as AWS does
-//	time between retries                    from 250 ms doubling to 30 s, divided by Config.TimeScale; AWS documents none
+//	time between retries                    from 250 ms doubling to 30 s, from a second on divided by Config.TimeScale; AWS documents none
 //	OnFailure to S3, SQS                    yes; tried for ever when the destination refuses. AWS may put
 //	                                          several failed batches into one record, this does not
 //	OnFailure to SNS or Kafka               no: what is discarded is lost, which an error in the log says
@@ -82,7 +82,7 @@ type Config struct {
 	// this one stopped. Files of mappings that are no more are removed from it.
 	// Default: none, a later Poller begins again at StartingPosition.
 	State string
-	// TimeScale divides the wait between retries. Default: 1.
+	// TimeScale divides the wait between retries where it is above a second. Default: 1.
 	TimeScale float64
 	// Metrics gets what Lambda tells CloudWatch of a mapping. Default: none are published.
 	Metrics *metrics.Publisher
@@ -121,7 +121,10 @@ func Start(ctx context.Context, config Config) (*Poller, error) {
 		defer close(running.ended)
 		deployed.Follow(ctx, f.log, f.list, func(s settings) deployed.Worker[settings] {
 			m := newMapping(s, services, f.checkpoints[s.uuid], f.log)
-			m.wait = func(n int) time.Duration { return time.Duration(float64(backoff(n)) / scale) }
+			m.wait = func(n int) time.Duration {
+				// Not less than a second, or a few minutes of trouble here would use all attempts up.
+				return max(min(backoff(n), time.Second), time.Duration(float64(backoff(n))/scale))
+			}
 			return m
 		})
 	}()

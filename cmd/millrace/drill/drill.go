@@ -40,6 +40,9 @@ type Config struct {
 // ErrLost is what [Run] returns when something was lost or is there twice.
 var ErrLost = errors.New("not every accepted event is at rest exactly once")
 
+// ErrUnseen is what [Run] returns when no alarm fired: nobody would have known, or nothing was broken.
+var ErrUnseen = errors.New("no alarm fired")
+
 // Result is what came of one drill. Times are this machine's, unless said otherwise.
 type Result struct {
 	// Drill is its name, What what was broken.
@@ -96,7 +99,7 @@ func Run(ctx context.Context, config Config, report func(Result)) (err error) {
 	if len(names) == 0 {
 		names = Names()
 	}
-	var lost []string
+	var lost, unseen []string
 	for _, name := range names {
 		r := &rehearsal{line: l, watch: watch, scenario: scenarios[name](l)}
 		result, err := r.run(ctx, name)
@@ -107,11 +110,18 @@ func Run(ctx context.Context, config Config, report func(Result)) (err error) {
 		if result.Lost > 0 || result.Duplicated > 0 {
 			lost = append(lost, name)
 		}
+		if len(result.Alarms) == 0 && !r.silent {
+			unseen = append(unseen, name)
+		}
 	}
+	var errs []error
 	if len(lost) > 0 {
-		return fmt.Errorf("%w: %s", ErrLost, strings.Join(lost, ", "))
+		errs = append(errs, fmt.Errorf("%w: %s", ErrLost, strings.Join(lost, ", ")))
 	}
-	return nil
+	if len(unseen) > 0 {
+		errs = append(errs, fmt.Errorf("%w: %s", ErrUnseen, strings.Join(unseen, ", ")))
+	}
+	return errors.Join(errs...)
 }
 
 // rehearsal is one drill under way.

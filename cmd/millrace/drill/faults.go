@@ -305,7 +305,7 @@ func processorOf(d *firehosetypes.DeliveryStreamDescription) string {
 	return ""
 }
 
-// breakFunction deploys a function without its spec, past every check. back makes it as it was.
+// breakFunction deploys a function with a spec that is none, past every check. back makes it as it was.
 func (l *line) breakFunction(ctx context.Context, arn string) (back func(context.Context) error, err error) {
 	name, _ := rollout.Split(arn)
 	configuration, err := l.function.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
@@ -318,7 +318,7 @@ func (l *line) breakFunction(ctx context.Context, arn string) (back func(context
 		})
 		return err
 	}
-	if err := set(ctx, map[string]string{spec.Variable: ""}); err != nil {
+	if err := set(ctx, map[string]string{spec.Variable: "no spec"}); err != nil {
 		return nil, fmt.Errorf("breaking %s: %w", name, err)
 	}
 	restore := func(ctx context.Context) error { return set(ctx, configuration.Environment.Variables) }
