@@ -74,6 +74,7 @@ snapshots: build/millrace ## rewrites the golden templates and the picture; read
 	go test ./constructs/{database,delivery,gofunc,ingest,load,observe,recovery,release,rollout,stream} ./stacks ./test/snapshot -update
 	@$(MAKE) --no-print-directory picture
 	go test -count=1 ./test/trust ./test/supply ./docs/objectives -update
+	go test -count=1 ./docs/components ./cmd/millrace/cost -update
 	@$(MAKE) --no-print-directory suppressions
 	@build/millrace openapi --env=dev > build/openapi.json && mv build/openapi.json docs/openapi.json
 .PHONY: suppressions

@@ -20,31 +20,19 @@ const (
 	timeToBack = 5 // the column of changePage's table
 )
 
-// waiting are folders that other branches make, and what the page says where their links
-// go. Once a folder is there, the page must not wait for it any more.
-func waiting() map[string]string {
-	return map[string]string{
-		"constructs/rollout": "waits for the branch rollout",
-		"constructs/release": "waits for the branch release",
-	}
-}
+var (
+	namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+	aTest     = regexp.MustCompile(`(?m)^func Test\w+\(t \*testing\.T\)`)
+)
 
-func TestNoChangeWaitsForABranchThatIsMerged(t *testing.T) {
-	page := read(t, filepath.Join("docs", changePage))
-	for folder, words := range waiting() {
-		if strings.Contains(page, words) {
-			assert.NoDirExists(t, filepath.Join("..", folder), "%s: link its code and its test where it says %q", changePage, words)
+func TestEveryTestThatThePagesNameExists(t *testing.T) {
+	for _, page := range []string{changePage, "components.md"} {
+		found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", page)), -1)
+		require.NotEmpty(t, found)
+		for _, match := range found {
+			tests := aTest.FindAllString(read(t, filepath.Join("docs", match[2])), -1)
+			assert.Contains(t, tests, "func "+match[1]+"(t *testing.T)", "%s: %s", page, match[2])
 		}
-	}
-}
-
-var namedTest = regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
-
-func TestEveryTestThatTheChangesNameExists(t *testing.T) {
-	found := namedTest.FindAllStringSubmatch(read(t, filepath.Join("docs", changePage)), -1)
-	require.NotEmpty(t, found)
-	for _, match := range found {
-		assert.Contains(t, read(t, filepath.Join("docs", match[2])), "func "+match[1]+"(t *testing.T)", match[2])
 	}
 }
 
@@ -98,6 +86,7 @@ func TestTheTimesOfChangesAreThoseOfProd(t *testing.T) {
 	lock := regexp.MustCompile(`lock_timeout = '(\d+)s'`).FindStringSubmatch(read(t, "lambdas/migrator/testdata/readings.sql"))
 	require.Len(t, lock, 2)
 	lake := one(t, pipeline, "AWS::KinesisFirehose::DeliveryStream", "Lake")["ExtendedS3DestinationConfiguration"].(map[string]any)["BufferingHints"].(map[string]any)
+	canary := one(t, pipeline, "AWS::CodeDeploy::DeploymentConfig", "Lake")["TrafficRoutingConfig"].(map[string]any)["TimeBasedCanary"].(map[string]any)
 	var service float64
 	_, err := fmt.Sscan(one(t, pipeline, "Custom::MillraceMigration", "")["ServiceTimeout"].(string), &service)
 	require.NoError(t, err)
@@ -107,6 +96,7 @@ func TestTheTimesOfChangesAreThoseOfProd(t *testing.T) {
 		{"a generated migration waits for a lock", lock[1] + " s"},
 		{"Lambda tries a batch of the loader", seconds(one(t, pipeline, "AWS::Lambda::EventSourceMapping", "Loader")["MaximumRecordAgeInSeconds"].(float64))},
 		{"Firehose gathers an object of the lake", seconds(lake["IntervalInSeconds"].(float64))},
+		{"a canary of a function runs", seconds(60 * canary["CanaryInterval"].(float64))},
 		{"the database's backups reach back", fmt.Sprintf("%g d", one(t, foundation, "AWS::RDS::DBInstance", "")["BackupRetentionPeriod"])},
 	}
 	times := mdtable.Rows(t, changePage, "times")

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/observe"
 	"github.com/millrace-cdk/millrace/constructs/rollout"
+	"github.com/millrace-cdk/millrace/internal/prices"
 )
 
 // The variables by which `millrace up` tells Local where the laptop's Postgres is.
@@ -61,35 +62,31 @@ func prod() Environment {
 		Database:          Database{InstanceType: "m7g.large", MultiAz: true, StorageGiB: 100, BackupDays: 35, Port: 5433},
 		Recovery:          Recovery{BackupDays: 35, LockDays: 7, CopyTo: "recovery", CopyRegion: recoveryRegion},
 	}
-	e.Operation.Prices = e.prices(0.336)
+	e.Operation.Prices = e.prices()
 	return e
 }
 
-// prices are AWS's list prices in us-east-1 as they were known when this was written, with the
-// database's price an hour: put those of your region, your contract and your instance in their place.
-//
-// https://aws.amazon.com/api-gateway/pricing/ https://aws.amazon.com/waf/pricing/
-// https://aws.amazon.com/kinesis/data-streams/pricing/ https://aws.amazon.com/firehose/pricing/ https://aws.amazon.com/rds/postgresql/pricing/
-func (e Environment) prices(databaseHour float64) observe.Prices {
-	const (
-		request, wafRequest = 3.50, 0.60 // a million
-		streamHour          = 0.04
-		streamIn, streamOut = 0.08, 0.04 // a GB
-		deliveryGB          = 0.029
-		recordsGB           = 5 * 1024 * 1e6 / 1e9 // of a million records of 5 KiB, to which Firehose rounds each up
-	)
+// prices are those of package prices that grow with the events or run without them, for the dashboard's estimate:
+// put those of your region and of your contract into its table.
+func (e Environment) prices() observe.Prices {
+	const recordsGB = 5 * 1024 * 1e6 / 1e9 // of a million records of 5 KiB, to which Firehose rounds each up
+	usd := prices.Listed().First
+	zones := 1.0
+	if e.Database.MultiAz {
+		zones = 2
+	}
 	deliveries := 1.0
 	if len(e.Delivery.Parquet) > 0 {
 		deliveries++
 	}
 	all := observe.Prices{
-		MillionRequests: request,
-		MillionRecords:  deliveries * deliveryGB * recordsGB,
-		GB:              streamIn + (deliveries+1)*streamOut, // the loader reads too
-		Hour:            streamHour + databaseHour,
+		MillionRequests: usd("apigateway.requests"),
+		MillionRecords:  deliveries * usd("firehose.in") * recordsGB,
+		GB:              usd("kinesis.ondemand.in") + (deliveries+1)*usd("kinesis.ondemand.out"), // the loader reads too
+		Hour:            usd("kinesis.ondemand.hour") + zones*usd("rds.db."+e.Database.InstanceType),
 	}
 	if e.API.Waf {
-		all.MillionRequests += wafRequest
+		all.MillionRequests += usd("waf.requests")
 	}
 	return all
 }
@@ -107,7 +104,7 @@ func secondRegion() Environment {
 	e.AvailabilityZones = []string{recoveryRegion + "a", recoveryRegion + "b"}
 	e.Database.InstanceType = "t4g.medium"
 	e.Recovery = Recovery{Receiving: true, LockDays: 7}
-	e.Operation.Prices = e.prices(0.129)
+	e.Operation.Prices = e.prices()
 	return e
 }
 
@@ -134,7 +131,7 @@ func staging() Environment {
 	e.Stream.RetentionHours = 48
 	e.Database.InstanceType, e.Database.StorageGiB, e.Database.BackupDays = "t4g.medium", 20, 7
 	e.Recovery = Recovery{BackupDays: 7, LockDays: 1}
-	e.Operation.Prices = e.prices(0.129)
+	e.Operation.Prices = e.prices()
 	return e
 }
 
@@ -150,7 +147,7 @@ func dev() Environment {
 	e.Delivery.BufferSeconds, e.Delivery.Parquet = 60, nil
 	e.Database.MultiAz, e.Database.InstanceType, e.Database.BackupDays = false, "t4g.small", 1
 	e.Recovery = Recovery{}
-	e.Operation.Prices = e.prices(0.032)
+	e.Operation.Prices = e.prices()
 	return e
 }
 

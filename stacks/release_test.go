@@ -39,9 +39,9 @@ func TestTheReleaseDeploysTheStacksThatAreDeployedByHandEachToItsAccount(t *test
 	}
 	assert.Equal(t, map[string]string{
 		"Millrace-Release":        "111122223333 eu-west-1",
-		"Millrace-dev-Foundation": "444455556666 eu-west-1", "Millrace-dev-Pipeline": "444455556666 eu-west-1",
-		"Millrace-staging-Foundation": "777788889999 eu-west-1", "Millrace-staging-Pipeline": "777788889999 eu-west-1",
-		"Millrace-prod-Foundation": "123456789012 eu-west-1", "Millrace-prod-Pipeline": "123456789012 eu-west-1",
+		"Millrace-dev-Foundation": "444455556666 eu-west-1", "Millrace-dev-Pipeline": "444455556666 eu-west-1", "Millrace-dev-Operations": "444455556666 eu-west-1",
+		"Millrace-staging-Foundation": "777788889999 eu-west-1", "Millrace-staging-Pipeline": "777788889999 eu-west-1", "Millrace-staging-Operations": "777788889999 eu-west-1",
+		"Millrace-prod-Foundation": "123456789012 eu-west-1", "Millrace-prod-Pipeline": "123456789012 eu-west-1", "Millrace-prod-Operations": "123456789012 eu-west-1",
 	}, got)
 
 	// A person agrees before prod, and before nothing else.
@@ -92,7 +92,7 @@ func TestAReleaseInAnotherRegionIsOneValue(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{
 		"Millrace-Release": "eu-west-1", "Millrace-Release-support-us-east-1": "us-east-1",
-		"Millrace-dev-Foundation": "us-east-1", "Millrace-dev-Pipeline": "us-east-1",
+		"Millrace-dev-Foundation": "us-east-1", "Millrace-dev-Pipeline": "us-east-1", "Millrace-dev-Operations": "us-east-1",
 	}, regions)
 }
 

@@ -28,6 +28,7 @@ type CLI struct {
 	Guard     guardCmd     `cmd:"" help:"Find what must not be deployed of a change: protected resources replaced or removed, ids, retentions, rights (docs/guard.md)."`
 	Replay    replayCmd    `cmd:"" help:"Send records that were given up, put aside or backed up on to the stream once more; rebuild the database from the lake (docs/replay.md)."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the lake and the database, and list by hour what is missing on either side (docs/replay.md)."`
+	Cost      costCmd      `cmd:"" help:"Compute what a month of events costs an environment, by stage, from its templates and from list prices (docs/choosing.md)."`
 	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
 	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
 	Drill     drillCmd     `cmd:"" help:"Break the laptop's line in one way after the other under load; measure the alarm, the recovery and the loss (docs/disaster-recovery.md)."`

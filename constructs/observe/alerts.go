@@ -162,7 +162,7 @@ func (a *Alerts) key() awskms.IKey {
 	})
 	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{a.cloudWatch()},
-		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 		Resources:  jsii.Strings("*"), // in a key's policy, the key
 	}), nil)
 	return key

@@ -12,6 +12,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
+	"github.com/millrace-cdk/millrace/test/mdtable"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of docs/disaster-recovery.md")
@@ -20,15 +23,6 @@ const (
 	document  = "../disaster-recovery.md"
 	templates = "../../test/snapshot/testdata"
 )
-
-func table(head string, rows [][]string) string {
-	var text strings.Builder
-	text.WriteString(head + "\n" + strings.Repeat("|---", strings.Count(head, "|")-1) + "|\n")
-	for _, row := range rows {
-		text.WriteString("| " + strings.Join(row, " | ") + " |\n")
-	}
-	return text.String()
-}
 
 // parts are the generated parts of the document.
 func parts(t *testing.T) map[string]string {
@@ -45,26 +39,14 @@ func parts(t *testing.T) map[string]string {
 		ties = append(ties, []string{"`" + tie.Resource + "`", tie.Type, tie.Reason})
 	}
 	return map[string]string{
-		"objectives":  table("| Failure | Lost for good, at most (RPO) | Back after, at most (RTO) | Because |", objectives),
-		"assumptions": table("| Assumption | Value | From |", Assumed().Rows()),
-		"ties":        table("| Resource of prod | Type | It |", ties),
+		"objectives":  mdtable.Table("| Failure | Lost for good, at most (RPO) | Back after, at most (RTO) | Because |", objectives),
+		"assumptions": mdtable.Table("| Assumption | Value | From |", Assumed().Rows()),
+		"ties":        mdtable.Table("| Resource of prod | Type | It |", ties),
 	}
 }
 
 func TestTheDocumentIsWhatTheTemplatesOfProdGive(t *testing.T) {
-	text, err := os.ReadFile(document)
-	require.NoError(t, err)
-	got := string(text)
-	for name, part := range parts(t) {
-		between := regexp.MustCompile(`(?s)<!-- ` + name + ` -->\n.*?<!-- /` + name + ` -->`)
-		require.Len(t, between.FindAllString(got, -1), 1, "%s has one place for %s", document, name)
-		got = between.ReplaceAllLiteralString(got, "<!-- "+name+" -->\n"+part+"<!-- /"+name+" -->")
-	}
-	if *update {
-		require.NoError(t, os.WriteFile(document, []byte(got), 0o644))
-		return
-	}
-	assert.Equal(t, got, string(text), "%s is stale: go test ./docs/objectives -update", document)
+	mdtable.Hold(t, document, parts(t), "go test ./docs/objectives -update", *update)
 }
 
 func TestEachFailureHasItsSectionAndEachSectionItsFailure(t *testing.T) {
@@ -101,9 +83,9 @@ func flat(value any) string {
 	case string:
 		return v
 	case object:
-		if join := list(v["Fn::Join"]); len(join) == 2 {
+		if join := cfn.List(v["Fn::Join"]); len(join) == 2 {
 			var parts []string
-			for _, part := range list(join[1]) {
+			for _, part := range cfn.List(join[1]) {
 				parts = append(parts, flat(part))
 			}
 			return strings.Join(parts, fmt.Sprint(join[0]))
@@ -114,33 +96,33 @@ func flat(value any) string {
 }
 
 func TestWhatProdCopiesToIsThere(t *testing.T) {
-	there, err := Resources(templates, "recovery")
+	there, err := cfn.Resources(templates, "recovery")
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, resource := range there {
 		for property, before := range map[string]string{
 			"BucketName": "arn:aws:s3:::", "BackupVaultName": "arn:aws:backup:eu-central-1:<AWS::AccountId>:backup-vault:", "AliasName": "arn:aws:kms:eu-central-1:<AWS::AccountId>:",
 		} {
-			if name := at(resource, "Properties", property); name != nil {
+			if name := cfn.At(resource, "Properties", property); name != nil {
 				names[before+flat(name)] = true
 			}
 		}
 	}
 
-	here, err := Resources(templates, "prod")
+	here, err := cfn.Resources(templates, "prod")
 	require.NoError(t, err)
 	var wanted []string
 	for _, resource := range here {
 		p := resource["Properties"]
-		for _, rule := range list(at(p, "ReplicationConfiguration", "Rules")) {
-			wanted = append(wanted, flat(at(rule, "Destination", "Bucket")), flat(at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID")))
+		for _, rule := range cfn.List(cfn.At(p, "ReplicationConfiguration", "Rules")) {
+			wanted = append(wanted, flat(cfn.At(rule, "Destination", "Bucket")), flat(cfn.At(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID")))
 		}
-		for _, rule := range list(at(p, "BackupPlan", "BackupPlanRule")) {
-			for _, to := range list(at(rule, "CopyActions")) {
-				wanted = append(wanted, flat(at(to, "DestinationBackupVaultArn")))
+		for _, rule := range cfn.List(cfn.At(p, "BackupPlan", "BackupPlanRule")) {
+			for _, to := range cfn.List(cfn.At(rule, "CopyActions")) {
+				wanted = append(wanted, flat(cfn.At(to, "DestinationBackupVaultArn")))
 			}
 		}
-		if key := at(p, "AutomaticBackupReplicationKmsKeyId"); key != nil {
+		if key := cfn.At(p, "AutomaticBackupReplicationKmsKeyId"); key != nil {
 			wanted = append(wanted, flat(key))
 		}
 	}

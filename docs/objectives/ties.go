@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // Tie is a resource of one environment that names another environment or its region.
@@ -25,7 +27,7 @@ func reasons() map[string]string {
 // Ties are the resources of from, in the order of their names, that name to or its region: by a zone, an
 // ARN, a name, or an export of its stacks. One without a reason is an error too.
 func Ties(folder, from, to string) ([]Tie, error) {
-	there, err := Resources(folder, to)
+	there, err := cfn.Resources(folder, to)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +35,7 @@ func Ties(folder, from, to string) ([]Tie, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the region of %s: %w", to, err)
 	}
-	here, err := Resources(folder, from)
+	here, err := cfn.Resources(folder, from)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func Ties(folder, from, to string) ([]Tie, error) {
 // region is where the environment's subnets are.
 func region(resources map[string]object) (string, error) {
 	for _, resource := range resources {
-		if zone, ok := at(resource, "Properties", "AvailabilityZone").(string); ok && zone != "" {
+		if zone, ok := cfn.At(resource, "Properties", "AvailabilityZone").(string); ok && zone != "" {
 			return zone[:len(zone)-1], nil
 		}
 	}

@@ -4,19 +4,17 @@
 package objectives
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
-type object = map[string]any
+type object = cfn.Object
 
 // Values are what the templates of an environment say about its recovery.
 type Values struct {
@@ -57,7 +55,7 @@ const day = 24 * time.Hour
 
 // Read returns what the golden templates of the environment in folder say.
 func Read(folder, environment string) (Values, error) {
-	resources, err := Resources(folder, environment)
+	resources, err := cfn.Resources(folder, environment)
 	if err != nil {
 		return Values{}, err
 	}
@@ -66,24 +64,24 @@ func Read(folder, environment string) (Values, error) {
 		p, _ := resource["Properties"].(object)
 		switch resource["Type"] {
 		case "AWS::Kinesis::Stream":
-			v.StreamRetention = min(v.StreamRetention, times(number(p["RetentionPeriodHours"]), time.Hour))
+			v.StreamRetention = min(v.StreamRetention, times(cfn.Number(p["RetentionPeriodHours"]), time.Hour))
 		case "AWS::KinesisFirehose::DeliveryStream":
-			v.Buffer = max(v.Buffer, times(number(at(p, "ExtendedS3DestinationConfiguration", "BufferingHints", "IntervalInSeconds")), time.Second))
+			v.Buffer = max(v.Buffer, times(cfn.Number(cfn.At(p, "ExtendedS3DestinationConfiguration", "BufferingHints", "IntervalInSeconds")), time.Second))
 		case "AWS::S3::Bucket":
 			v.bucket(p)
 		case "AWS::Lambda::EventSourceMapping":
-			v.RetriedFor = max(v.RetriedFor, times(number(p["MaximumRecordAgeInSeconds"]), time.Second))
+			v.RetriedFor = max(v.RetriedFor, times(cfn.Number(p["MaximumRecordAgeInSeconds"]), time.Second))
 		case "AWS::RDS::DBInstance":
-			v.BackupsKept = times(number(p["BackupRetentionPeriod"]), day)
+			v.BackupsKept = times(cfn.Number(p["BackupRetentionPeriod"]), day)
 			v.TwoZones = p["MultiAZ"] == true
-			v.StorageGiB = max(number(p["AllocatedStorage"]), number(p["MaxAllocatedStorage"]))
+			v.StorageGiB = max(cfn.Number(p["AllocatedStorage"]), cfn.Number(p["MaxAllocatedStorage"]))
 			v.BackupsReplicated = p["AutomaticBackupReplicationRegion"] != nil
 		case "AWS::Backup::BackupPlan":
 			if err := v.plan(p, accounts(resources)); err != nil {
 				return Values{}, err
 			}
 		case "AWS::KMS::Key":
-			window := number(p["PendingWindowInDays"])
+			window := cfn.Number(p["PendingWindowInDays"])
 			if window == 0 {
 				window = defaultKeyWindow
 			}
@@ -111,13 +109,13 @@ func (v Values) check() error {
 }
 
 func (v *Values) bucket(p object) {
-	for _, rule := range list(at(p, "LifecycleConfiguration", "Rules")) {
-		if days := number(at(rule, "NoncurrentVersionExpiration", "NoncurrentDays")); days > 0 {
+	for _, rule := range cfn.List(cfn.At(p, "LifecycleConfiguration", "Rules")) {
+		if days := cfn.Number(cfn.At(rule, "NoncurrentVersionExpiration", "NoncurrentDays")); days > 0 {
 			v.VersionsKept = min(v.VersionsKept, times(days, day))
 		}
 	}
-	for _, rule := range list(at(p, "ReplicationConfiguration", "Rules")) {
-		v.ReplicatedWithin = max(v.ReplicatedWithin, times(number(at(rule, "Destination", "ReplicationTime", "Time", "Minutes")), time.Minute))
+	for _, rule := range cfn.List(cfn.At(p, "ReplicationConfiguration", "Rules")) {
+		v.ReplicatedWithin = max(v.ReplicatedWithin, times(cfn.Number(cfn.At(rule, "Destination", "ReplicationTime", "Time", "Minutes")), time.Minute))
 	}
 }
 
@@ -139,76 +137,24 @@ func accounts(resources map[string]object) []string {
 }
 
 func (v *Values) plan(p object, own []string) error {
-	for _, rule := range list(at(p, "BackupPlan", "BackupPlanRule")) {
+	for _, rule := range cfn.List(cfn.At(p, "BackupPlan", "BackupPlanRule")) {
 		var hour int
-		schedule, _ := at(rule, "ScheduleExpression").(string)
+		schedule, _ := cfn.At(rule, "ScheduleExpression").(string)
 		if _, err := fmt.Sscanf(schedule, "cron(0 %d * * ? *)", &hour); err != nil {
 			return fmt.Errorf("reading a plan: %q is not once a day, which is all that this knows: %w", schedule, err)
 		}
-		window := times(number(at(rule, "StartWindowMinutes"))+number(at(rule, "CompletionWindowMinutes")), time.Minute)
+		window := times(cfn.Number(cfn.At(rule, "StartWindowMinutes"))+cfn.Number(cfn.At(rule, "CompletionWindowMinutes")), time.Minute)
 		v.PointsEvery = max(v.PointsEvery, day+window)
-		v.PointsKept = times(number(at(rule, "Lifecycle", "DeleteAfterDays")), day)
-		for _, to := range list(at(rule, "CopyActions")) {
+		v.PointsKept = times(cfn.Number(cfn.At(rule, "Lifecycle", "DeleteAfterDays")), day)
+		for _, to := range cfn.List(cfn.At(rule, "CopyActions")) {
 			// An ARN with the own account by reference is no text.
-			arn, _ := at(to, "DestinationBackupVaultArn").(string)
+			arn, _ := cfn.At(to, "DestinationBackupVaultArn").(string)
 			if parts := strings.Split(arn, ":"); len(parts) > 4 && !slices.Contains(own, parts[4]) {
 				v.OtherAccount = true
 			}
 		}
 	}
 	return nil
-}
-
-// Resources are those of all templates of the environment in folder, by STACK/ID.
-func Resources(folder, environment string) (map[string]object, error) {
-	const suffix = ".template.json"
-	paths, err := filepath.Glob(filepath.Join(folder, environment+"-*"+suffix))
-	if err != nil {
-		return nil, fmt.Errorf("finding the templates of %s: %w", environment, err)
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("finding the templates of %s: %s has none", environment, folder)
-	}
-	all := map[string]object{}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("reading a template: %w", err)
-		}
-		var template struct{ Resources map[string]object }
-		if err := json.Unmarshal(text, &template); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, err)
-		}
-		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), environment+"-"), suffix)
-		for id, resource := range template.Resources {
-			all[stack+"/"+id] = resource
-		}
-	}
-	return all, nil
-}
-
-// at follows path through objects, nil where it ends.
-func at(value any, path ...string) any {
-	for _, key := range path {
-		of, _ := value.(object)
-		value = of[key]
-	}
-	return value
-}
-
-func list(value any) []any { l, _ := value.([]any); return l }
-
-// number is value as a number, in whichever form CloudFormation has it; 0 if it is none.
-func number(value any) float64 {
-	switch v := value.(type) {
-	case float64:
-		return v
-	case string:
-		if n, err := strconv.ParseFloat(v, 64); err == nil {
-			return n
-		}
-	}
-	return 0
 }
 
 func times(n float64, unit time.Duration) time.Duration { return time.Duration(n * float64(unit)) }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsopensearchservice"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -22,6 +25,7 @@ import (
 	"github.com/millrace-cdk/millrace/constructs/delivery"
 	"github.com/millrace-cdk/millrace/constructs/ingest"
 	"github.com/millrace-cdk/millrace/constructs/load"
+	"github.com/millrace-cdk/millrace/constructs/observe"
 	"github.com/millrace-cdk/millrace/constructs/stream"
 )
 
@@ -38,19 +42,46 @@ func New(scope constructs.Construct) awscdk.Stack {
 	})
 	core.GrantRead(awsiam.NewAccountPrincipal(jsii.String("444455556666")))
 	core.AddConsumer("analytics")
-	apis(stack, core)
-	deliveries(stack, core)
+	alerts := observe.NewAlerts(stack, "Alerts", nil)
+	apis(stack, core, alerts)
+	columns := deliveries(stack, core)
 	db := database.NewPrivateRds(stack, "Database", &database.PrivateRdsProps{
 		MultiAz: true, Proxy: &database.ProxyProps{}, LogRetention: kept, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
-	load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: core.Stream, Database: db, LogRetention: kept})
+	loader := load.NewPostgresLoader(stack, "Loader", &load.PostgresLoaderProps{Source: core.Stream, Database: db, LogRetention: kept})
+	around := watched{
+		observe.NewDeadLetters(stack, "Letters", &observe.DeadLettersProps{
+			Queue: awssqs.Queue_FromQueueArn(stack, jsii.String("Queue"), jsii.String("arn:aws:sqs:eu-west-1:111122223333:letters")),
+		}),
+		observe.NewReleases(stack, "Releases", &observe.ReleasesProps{
+			Pipeline: awscodepipeline.Pipeline_FromPipelineArn(stack, jsii.String("Pipeline"), jsii.String("arn:aws:codepipeline:eu-west-1:111122223333:release")),
+		}),
+	}
+	alerts.Watch(core)
+	columns = append(columns, observe.Column{Title: "Loader", Of: loader}, observe.Column{Title: "Database", Of: db}, observe.Column{Title: "Around", Of: around})
+	for _, column := range columns {
+		alerts.Watch(column.Of)
+	}
+	observe.NewDashboard(stack, "Line", &observe.DashboardProps{
+		Symptoms: observe.NewSymptoms(stack, "Symptoms", &observe.SymptomsProps{Alerts: alerts}), Columns: columns,
+	})
 	return stack
+}
+
+// watched are several as one.
+type watched []observe.Watched
+
+func (w watched) Alarms() (all []awscloudwatch.Alarm) {
+	for _, one := range w {
+		all = append(all, one.Alarms()...)
+	}
+	return all
 }
 
 // apis are the ways to let clients in that no environment has: by Cognito, from other origins, under a domain; by an
 // authorizer of the importer's, from inside a VPC.
-func apis(stack awscdk.Stack, core *stream.StreamingCore) {
-	ingest.NewIngestApi(stack, "Pages", &ingest.IngestApiProps{
+func apis(stack awscdk.Stack, core *stream.StreamingCore, alerts *observe.Alerts) {
+	alerts.Watch(ingest.NewIngestApi(stack, "Pages", &ingest.IngestApiProps{
 		Stream:    core.Stream,
 		Auth:      ingest.AuthCognito,
 		UserPools: []awscognito.IUserPool{awscognito.UserPool_FromUserPoolId(stack, jsii.String("Users"), jsii.String("eu-west-1_abcdefghi"))},
@@ -61,8 +92,8 @@ func apis(stack awscdk.Stack, core *stream.StreamingCore) {
 		Cors:         &awsapigateway.CorsOptions{AllowOrigins: jsii.Strings("https://app.example.com")},
 		Waf:          &ingest.Waf{},
 		LogRetention: kept,
-	})
-	ingest.NewIngestApi(stack, "Inside", &ingest.IngestApiProps{
+	}))
+	alerts.Watch(ingest.NewIngestApi(stack, "Inside", &ingest.IngestApiProps{
 		Stream: core.Stream,
 		Auth:   ingest.AuthAuthorizer,
 		Authorizer: awsapigateway.NewTokenAuthorizer(stack, jsii.String("Authorizer"), &awsapigateway.TokenAuthorizerProps{
@@ -84,17 +115,17 @@ func apis(stack awscdk.Stack, core *stream.StreamingCore) {
 		}}),
 		Waf:          &ingest.Waf{},
 		LogRetention: kept,
-	})
+	}))
 }
 
 // deliveries are the destinations but S3, and direct PUT to S3 with all that can be on.
-func deliveries(stack awscdk.Stack, core *stream.StreamingCore) {
+func deliveries(stack awscdk.Stack, core *stream.StreamingCore) []observe.Column {
 	from := delivery.DeliveryProps{Source: core.Stream, LogRetention: kept}
 	vpc := awsec2.Vpc_FromVpcAttributes(stack, jsii.String("Vpc"), &awsec2.VpcAttributes{
 		VpcId: jsii.String("vpc-0123456789abcdef0"), AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b"),
 		PrivateSubnetIds: jsii.Strings("subnet-0123456789abcdef0", "subnet-0123456789abcdef1"),
 	})
-	delivery.NewFirehoseToOpenSearch(stack, "Search", &delivery.FirehoseToOpenSearchProps{
+	search := delivery.NewFirehoseToOpenSearch(stack, "Search", &delivery.FirehoseToOpenSearchProps{
 		DeliveryProps: from,
 		Domain: awsopensearchservice.Domain_FromDomainAttributes(stack, jsii.String("Domain"), &awsopensearchservice.DomainAttributes{
 			DomainArn: jsii.String("arn:aws:es:eu-west-1:111122223333:domain/search"), DomainEndpoint: jsii.String("search.eu-west-1.es.amazonaws.com"),
@@ -102,11 +133,11 @@ func deliveries(stack awscdk.Stack, core *stream.StreamingCore) {
 		Index: "events", Vpc: vpc,
 		SecurityGroups: []awsec2.ISecurityGroup{awsec2.SecurityGroup_FromSecurityGroupId(stack, jsii.String("SearchGroup"), jsii.String("sg-0123456789abcdef0"), nil)},
 	})
-	delivery.NewFirehoseToOpenSearch(stack, "Collected", &delivery.FirehoseToOpenSearchProps{
+	collected := delivery.NewFirehoseToOpenSearch(stack, "Collected", &delivery.FirehoseToOpenSearchProps{
 		DeliveryProps: from, Index: "events",
 		Collection: &delivery.Collection{Name: "search", Arn: "arn:aws:aoss:eu-west-1:111122223333:collection/abc", Endpoint: "https://abc.eu-west-1.aoss.amazonaws.com"},
 	})
-	delivery.NewFirehoseToRedshift(stack, "Warehouse", &delivery.FirehoseToRedshiftProps{
+	warehouse := delivery.NewFirehoseToRedshift(stack, "Warehouse", &delivery.FirehoseToRedshiftProps{
 		DeliveryProps: from,
 		URL:           "jdbc:redshift://lake.111122223333.eu-west-1.redshift-serverless.amazonaws.com:5439/dev",
 		Secret:        awssecretsmanager.Secret_FromSecretCompleteArn(stack, jsii.String("WarehouseSecret"), jsii.String("arn:aws:secretsmanager:eu-west-1:111122223333:secret:redshift-AbCdEf")),
@@ -114,10 +145,10 @@ func deliveries(stack awscdk.Stack, core *stream.StreamingCore) {
 		SecurityGroup: awsec2.SecurityGroup_FromSecurityGroupId(stack, jsii.String("WarehouseGroup"), jsii.String("sg-0123456789abcdef1"), nil),
 	})
 	delivery.NewStreamToRedshift(stack, "View", &delivery.StreamToRedshiftProps{Source: core.Stream})
-	delivery.NewFirehoseToIceberg(stack, "Iceberg", &delivery.FirehoseToIcebergProps{
+	iceberg := delivery.NewFirehoseToIceberg(stack, "Iceberg", &delivery.FirehoseToIcebergProps{
 		DeliveryProps: from, Database: "lake", Columns: []delivery.Column{{Name: "event_id", Type: "string"}}, UniqueKeys: []string{"event_id"},
 	})
-	delivery.NewFirehoseToS3(stack, "Put", &delivery.FirehoseToS3Props{
+	put := delivery.NewFirehoseToS3(stack, "Put", &delivery.FirehoseToS3Props{
 		Prefix:       "events/customer=!{partitionKeyFromQuery:customer}/hour=!{timestamp:yyyy-MM-dd-HH}/",
 		Partitioning: &delivery.Partitioning{JQ: map[string]string{"customer": ".customer.id"}},
 		Table:        &delivery.Table{Columns: []delivery.Column{{Name: "event_id", Type: "string"}}, Values: map[string][]string{"customer": {"a", "b"}}},
@@ -125,4 +156,11 @@ func deliveries(stack awscdk.Stack, core *stream.StreamingCore) {
 		Backup:       &delivery.Backup{},
 		LogRetention: kept,
 	})
+	return []observe.Column{
+		{Title: "Search", Of: search},
+		{Title: "Collected", Of: collected},
+		{Title: "Warehouse", Of: warehouse},
+		{Title: "Iceberg", Of: iceberg},
+		{Title: "Put", Of: put},
+	}
 }

@@ -84,6 +84,12 @@ func classified(kind string) bool {
 	return ok || slices.Contains(free, kind) || strings.HasPrefix(kind, "Custom::") || kind == "AWS::CloudFormation::CustomResource"
 }
 
+// Billed says whether AWS charges for resources of the type themselves.
+func Billed(kind string) bool {
+	_, ok := billed[kind]
+	return ok
+}
+
 // costs are a row for each type, with a line for each size, and one for all that have none; of what is alike only the number matters.
 func (p page) costs() [][]string {
 	var lines [][2]string

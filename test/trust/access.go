@@ -152,7 +152,7 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		by := texts(at(s.Principal, "AWS"))
 		own := strings.HasSuffix(strings.Join(by, ""), ":root") && slices.Contains(by, "AWS::AccountId")
 		// CloudWatch publishes to an encrypted topic with the topic's key, on behalf of this account's alarms alone.
-		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey*"})
+		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey"})
 		if r.Type == keyType && !publishes && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
 			say("it admits others than the account, or without a condition, to %s", s.Actions)
 		}

@@ -47,15 +47,16 @@ func metrics(r Resource) []metric {
 // documentation lists them, with the type that the value of each names.
 func dimensionSets(namespace string) []map[string]string {
 	return map[string][]map[string]string{
-		"AWS/Kinesis":  {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}, {"StreamName": streamType, "ConsumerName": ""}},
-		"AWS/Firehose": {{"DeliveryStreamName": deliveryType}},
-		"AWS/Lambda":   {{"FunctionName": functionType}, {"FunctionName": functionType, "Resource": ""}, {"EventSourceMappingUUID": mappingType}},
-		"AWS/RDS":      {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
+		"AWS/Kinesis":      {{"StreamName": streamType}, {"StreamName": streamType, "ShardId": ""}, {"StreamName": streamType, "ConsumerName": ""}},
+		"AWS/Firehose":     {{"DeliveryStreamName": deliveryType}},
+		"AWS/CodePipeline": {{"PipelineName": ""}},
+		"AWS/Lambda":       {{"FunctionName": functionType}, {"FunctionName": functionType, "Resource": ""}, {"EventSourceMappingUUID": mappingType}},
+		"AWS/RDS":          {{"DBInstanceIdentifier": instanceType}, {"ProxyName": "AWS::RDS::DBProxy"}},
 		"AWS/ApiGateway": {
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType},
 			{"ApiName": "AWS::ApiGateway::RestApi", "Stage": stageType, "Method": "", "Resource": ""},
 		},
-		"AWS/SQS":              {{"QueueName": queueType}},
+		"AWS/SQS":              {{"QueueName": queueType}, {"QueueName": ""}}, // "" of what an importer brings
 		"Millrace/Loader":      {{"FunctionName": functionType}},
 		"Millrace/Transformer": {{"DeliveryStreamName": deliveryType}},
 	}[namespace]
@@ -114,12 +115,35 @@ func told(a *App, r Resource, say func(string, ...any)) {
 	}
 }
 
+// attributesOf are the logical ids whose attributes value takes.
+func attributesOf(value any) (ids []string) {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			ids = append(ids, attributesOf(element)...)
+		}
+	case map[string]any:
+		if attribute := list(v["Fn::GetAtt"]); len(attribute) > 0 {
+			return []string{text(attribute[0])}
+		}
+		for _, element := range v {
+			ids = append(ids, attributesOf(element)...)
+		}
+	}
+	return ids
+}
+
 // alarmNamed is an alarm's name in its ARN.
 var alarmNamed = regexp.MustCompile(`:alarm:([\w-]+)`)
 
-// named asks that a composite alarm or a dashboard names alarms that are there: they are
-// named by text, which no reference holds.
+// named asks that a composite alarm or a dashboard names alarms that are there: those of
+// other stacks are named by text, which no reference holds.
 func named(a *App, r Resource, say func(string, ...any)) {
+	for _, id := range attributesOf(r.Body["Properties"]) {
+		if _, there := a.find(r.Stack, id); !there {
+			say("there is no resource %s", id)
+		}
+	}
 	for _, text := range texts(r.Body["Properties"]) {
 		for _, match := range alarmNamed.FindAllStringSubmatch(text, -1) {
 			if !slices.ContainsFunc(a.Resources(alarmType), func(alarm Resource) bool { return alarm.Get("AlarmName") == match[1] }) {

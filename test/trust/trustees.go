@@ -30,6 +30,10 @@ func Trustees() []Trustee {
 			"with aws:SourceArn",
 		},
 		{
+			"codedeploy.amazonaws.com", "aws:SourceAccount", "https://docs.aws.amazon.com/codedeploy/latest/userguide/security_confused_deputy_prevention.html",
+			"with aws:SourceArn",
+		},
+		{
 			"firehose.amazonaws.com", "sts:ExternalId", "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html",
 			"the account's id, which Firehose sends to deliver and to read its source",
 		},
