@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -24,6 +25,17 @@ type drillCmd struct {
 	Keep      bool     `help:"Leave the environment up afterwards."`
 	Write     bool     `help:"Write the table into docs/disaster-recovery.md."`
 	JSON      bool     `help:"Print the results as JSON." name:"json"`
+}
+
+// Validate is kong's: what it returns is a wrong usage.
+func (c *drillCmd) Validate() error {
+	var errs []error
+	for _, name := range c.Names {
+		if !slices.Contains(drill.Names(), name) {
+			errs = append(errs, fmt.Errorf("no drill is called %q: %s", name, strings.Join(drill.Names(), ", ")))
+		}
+	}
+	return errors.Join(append(errs, drill.ValidateScale(c.TimeScale))...)
 }
 
 // Run does the drills in a fresh environment, or in the one that is up, prints what came of them,

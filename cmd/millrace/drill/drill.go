@@ -29,7 +29,7 @@ type Config struct {
 	Environment *cloud.Environment
 	// TimeScale is what the environment was started with. Default: [cloud.DefaultTimeScale].
 	TimeScale float64
-	// Names are the drills to do. Default: all, in the order of [Names].
+	// Names are the drills to do, of [Names]. Default: all, in their order.
 	Names []string
 	// Millrace runs a command of millrace. Required.
 	Millrace func(ctx context.Context, args ...string) error
@@ -87,10 +87,7 @@ func Run(ctx context.Context, config Config, report func(Result)) (err error) {
 	if config.Progress == nil {
 		config.Progress = io.Discard
 	}
-	l, err := newLine(ctx, config)
-	if err != nil {
-		return err
-	}
+	l := newLine(config)
 	watch, err := newWatch(ctx, cloudwatch.NewFromConfig(config.Environment.AWS()), config.TimeScale)
 	if err != nil {
 		return err

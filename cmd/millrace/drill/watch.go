@@ -25,12 +25,17 @@ type watch struct {
 	step time.Duration
 }
 
+// ValidateScale is nil for a time scale that makes AWS's minute whole seconds, of which CloudWatch's periods are.
+func ValidateScale(scale float64) error {
+	if step := time.Duration(float64(minute) / max(scale, 1)); scale < 1 || step < time.Second || step%time.Second != 0 {
+		return fmt.Errorf("the time scale must make a minute whole seconds, got %g: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60", scale)
+	}
+	return nil
+}
+
 // newWatch reads the deployed alarms.
 func newWatch(ctx context.Context, client *cloudwatch.Client, scale float64) (*watch, error) {
 	w := &watch{cloudwatch: client, scale: scale, step: time.Duration(float64(minute) / scale)}
-	if w.step%time.Second != 0 {
-		return nil, fmt.Errorf("the time scale must make a minute whole seconds (CloudWatch's shortest period), got %g", scale)
-	}
 	pages := cloudwatch.NewDescribeAlarmsPaginator(client, &cloudwatch.DescribeAlarmsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
