@@ -78,7 +78,7 @@ func TestTheTableIsWrittenBetweenItsMarks(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "before\n"+begin+Markdown(results, 20)+end+"\nafter\n", string(text))
-	assert.Contains(t, string(text), "| Postgres is killed | `load-iteratorage` | 57 s | 19 min | 12 s | 900 | 0 | 0 | 0 |\n| deleted | none | never | never |")
+	assert.Contains(t, string(text), "| Postgres is killed | `load-iteratorage` | 57 s | 19 min | 12 s | 900 | 0 | 0 |\n| deleted | none | never | never |")
 
 	require.NoError(t, os.WriteFile(path, []byte("no marks"), 0o600))
 	assert.ErrorContains(t, Write(path, results, 20), "has no marks")

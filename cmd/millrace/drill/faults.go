@@ -278,12 +278,12 @@ func (l *line) transformer() scenario {
 			if err := mend(ctx); err != nil {
 				return err
 			}
-			// What failed last is still in the buffer for the error prefix.
-			interval := time.Duration(aws.ToInt32(lake.Destinations[0].ExtendedS3DestinationDescription.BufferingHints.IntervalInSeconds)) * time.Second
-			if err := sleep(ctx, l.fast(3*interval)); err != nil {
+			// What failed last is still in the buffer for the error prefix; what failed first had arrived before the fault.
+			buffered := l.buffered(lake.Destinations[0].ExtendedS3DestinationDescription.BufferingHints)
+			if err := sleep(ctx, buffered); err != nil {
 				return err
 			}
-			return l.Millrace(ctx, "replay", "errors", "--since="+stamp(broken))
+			return l.Millrace(ctx, "replay", "errors", "--since="+stamp(broken.Add(-buffered)))
 		},
 		restore: mend,
 	}

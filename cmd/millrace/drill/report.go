@@ -48,14 +48,14 @@ func Write(path string, results []Result, scale float64) error {
 // Markdown is the table as the document has it.
 func Markdown(results []Result, scale float64) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| Broken | Alarm | Detected after | on AWS | Recovered after | Accepted | Kept aside | Lost | Duplicated |\n|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| Broken | Alarm | Detected after | on AWS | Recovered after | Accepted | Lost | Duplicated |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		alarm, here, aws := "none", "never", "never"
 		if len(r.Alarms) > 0 {
 			first := r.Alarms[0]
 			alarm, here, aws = "`"+first.Alarm+"`", fmt.Sprintf("%.0f s", first.After), fmt.Sprintf("%.0f min", first.AWSMinutes)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.0f s | %d | %d | %d | %d |\n", r.What, alarm, here, aws, r.Recovered, r.Accepted, r.Aside, r.Lost, r.Duplicated)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.0f s | %d | %d | %d |\n", r.What, alarm, here, aws, r.Recovered, r.Accepted, r.Lost, r.Duplicated)
 	}
 	fmt.Fprintf(&b, "\nOne second here is %g of AWS's: the periods of the alarms, and the ages that they watch, are scaled so, as the buffers of the deliveries are.\n", scale)
 	return b.String()

@@ -142,13 +142,19 @@ func (l *line) deletion() scenario {
 			}
 			// It has begun to read with what comes from now on; what the old one had in its buffers
 			// when it was deleted went with it.
-			buffered := l.fast(3 * time.Duration(aws.ToInt32(destination.BufferingHints.IntervalInSeconds)) * time.Second)
+			buffered := l.buffered(destination.BufferingHints)
 			if err := sleep(ctx, 2*time.Second); err != nil {
 				return err
 			}
 			return l.Millrace(ctx, "replay", "stream", "--since="+stamp(deleted.Add(-buffered)), "--until="+stamp(time.Now()))
 		},
 	}
+}
+
+// buffered is how long a record may be under way in a delivery: before the transformer, behind it, and as much for
+// the work itself.
+func (l *line) buffered(hints *firehosetypes.BufferingHints) time.Duration {
+	return l.fast(3*time.Duration(aws.ToInt32(hints.IntervalInSeconds))*time.Second) + 5*time.Second
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
