@@ -102,7 +102,7 @@ requirements: $(SUPPLY) ## pins what the requirements.in name and all below it, 
 
 ## Checks
 
-.PHONY: test test-flink race cover fuzz soak lint vuln sbom bench verify-aws
+.PHONY: test test-flink race cover fuzz drill soak lint vuln sbom bench verify-aws
 test: build/millrace $(CHECKOV) $(SUPPLY) ## every test, the end-to-end one on env=local included
 	go test -shuffle=on -p 4 $(PLAIN_PACKAGES) ./test/commands/... ./test/supply/... ./test/trust/...
 	go test -shuffle=on $(SYNTH_PACKAGES) ./examples/...
@@ -120,6 +120,8 @@ fuzz: setup ## 100,000 random bodies through the templates, 5,000 through the ga
 	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; \
 	go test -count=1 -v -timeout 30m -run '^TestNoBodyBreaksOutOfATemplate$$' ./constructs/ingest -fuzzbodies=100000 -fuzzseed=$$seed; \
 	go test -count=1 -v -timeout 10m -run '^TestNoRequestIsAnsweredWithAnErrorOfTheServer$$' ./local/gateway -fuzzrequests=5000 -fuzzseed=$$seed
+drill: build/millrace ## breaks the laptop's line in seven ways under load: alarm, recovery, loss (DRILLS=… some; WRITE=1 into docs/disaster-recovery.md)
+	@build/millrace drill $(DRILLS) $(if $(WRITE),--write)
 soak: setup ## 10 minutes of load and faults on the loader and a real Postgres; prints the ledger
 	go test -count=1 -v -timeout 30m -run '^TestAnyInterleavingEndsAsTheSameTable$$' ./test/soak -duration=10m
 bench: setup ## benchmarks, each beside its peer

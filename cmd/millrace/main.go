@@ -9,10 +9,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace-cdk/millrace/cmd/millrace/drill"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
@@ -32,6 +34,7 @@ type CLI struct {
 	Status    statusCmd    `cmd:"" help:"Look at every stage of the deployed line, and at its alarms. Exits 1 if something is red, 2 if it could not look (docs/runbook.md)."`
 	Rollout   rolloutCmd   `cmd:"" help:"On the laptop, move the functions' aliases to what was deployed, as CodeDeploy does on AWS: by the hooks, and back if they refuse."`
 	Rollback  rollbackCmd  `cmd:"" help:"Point what clients meet back to what it was before (docs/rollout.md)."`
+	Drill     drillCmd     `cmd:"" help:"Break the laptop's line in one way after the other under load; measure the alarm, the recovery and the loss (docs/disaster-recovery.md)."`
 	Supervise superviseCmd `cmd:"" hidden:"" help:"Hold the laptop's cloud; what 'up' starts in the background."`
 
 	Root string `help:"The repository's root. Default: the nearest folder upwards with a cdk.json." type:"path" env:"MILLRACE_ROOT"`
@@ -80,7 +83,7 @@ func run(arguments []string) int {
 
 func parse(cli *CLI, arguments []string) (*kong.Context, error) {
 	parser, err := kong.New(cli, kong.Name("millrace"), kong.Description("Streaming ingestion, on a laptop and on AWS."),
-		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale)})
+		kong.Vars{"time_scale": strconv.Itoa(cloud.DefaultTimeScale), "drills": strings.Join(drill.Names(), ", ")})
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}

@@ -33,6 +33,10 @@ type databases struct {
 	stop     context.CancelFunc
 	done     chan struct{}
 
+	// restarted is told of a new server process.
+	restarted func() error
+	stopped   bool // because the deployed instance is
+
 	applied  master // what Postgres has now
 	reported string // the trouble last logged
 }
@@ -43,11 +47,11 @@ type master struct {
 }
 
 // watchDatabases looks at what is deployed until it is closed.
-func watchDatabases(ctx context.Context, aws aws.Config, server *postgres.Server, log *slog.Logger) *databases {
+func watchDatabases(ctx context.Context, aws aws.Config, server *postgres.Server, restarted func() error, log *slog.Logger) *databases {
 	ctx, cancel := context.WithCancel(ctx)
 	d := &databases{
 		rds: rds.NewFromConfig(aws), secrets: secretsmanager.NewFromConfig(aws),
-		postgres: server, log: log, stop: cancel, done: make(chan struct{}),
+		postgres: server, restarted: restarted, log: log, stop: cancel, done: make(chan struct{}),
 	}
 	go func() {
 		defer close(d.done)
@@ -95,6 +99,9 @@ func (d *databases) look(ctx context.Context) error {
 	newest := slices.MaxFunc(ours, func(a, b rdstypes.DBInstance) int {
 		return aws.ToTime(a.InstanceCreateTime).Compare(aws.ToTime(b.InstanceCreateTime))
 	})
+	if stopped, err := d.follow(ctx, aws.ToString(newest.DBInstanceStatus) == "stopped"); stopped || err != nil {
+		return err
+	}
 	want, err := d.master(ctx, newest)
 	if err != nil || want == d.applied {
 		return err
@@ -105,6 +112,27 @@ func (d *databases) look(ctx context.Context) error {
 	d.log.Info("the deployed database is set up", "instance", aws.ToString(newest.DBInstanceIdentifier), "database", want.database, "master", want.user)
 	d.applied = want
 	return nil
+}
+
+// follow stops the server when its instance was stopped, by StopDBInstance, and starts it again
+// with it. It is cut off as by a crash, which is harder than what RDS does: what was not committed
+// is gone, and the log is read again at the next start.
+func (d *databases) follow(ctx context.Context, stop bool) (stopped bool, err error) {
+	if stop == d.stopped {
+		return stop, nil
+	}
+	if stop {
+		err = d.postgres.Crash(ctx)
+		d.log.Info("the database is stopped", "error", err)
+	} else if err = d.postgres.Restart(ctx); err == nil {
+		d.log.Info("the database is started again")
+		err = d.restarted()
+	}
+	if err != nil {
+		return d.stopped, fmt.Errorf("following the instance's status: %w", err)
+	}
+	d.stopped = stop
+	return stop, nil
 }
 
 // master finds the instance's secret: the one with its address and its master.

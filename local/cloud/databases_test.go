@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
@@ -38,7 +39,7 @@ func TestDeployedDatabaseIsSetUpAsRDSDoes(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Stop(context.Background())) })
 	client := config(running.endpoint)
-	watcher := watchDatabases(t.Context(), client, server, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	watcher := watchDatabases(t.Context(), client, server, func() error { return nil }, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	t.Cleanup(watcher.Close)
 
 	stacks := cloudformation.NewFromConfig(client)
@@ -83,6 +84,24 @@ func TestDeployedDatabaseIsSetUpAsRDSDoes(t *testing.T) {
 	require.NoError(t, err)
 	master = connect("second")
 	require.NoError(t, master.QueryRow(t.Context(), "SELECT count(*) = 0 FROM kept").Scan(new(bool)), "a new password keeps the data")
+
+	instances := rds.NewFromConfig(client)
+	found, err := instances.DescribeDBInstances(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, found.DBInstances, 1)
+	id := found.DBInstances[0].DBInstanceIdentifier
+	_, err = instances.StopDBInstance(t.Context(), &rds.StopDBInstanceInput{DBInstanceIdentifier: id})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return master.Ping(t.Context()) != nil }, 20*time.Second, 100*time.Millisecond, "a stopped instance is cut off")
+	_, err = instances.StartDBInstance(t.Context(), &rds.StartDBInstanceInput{DBInstanceIdentifier: id})
+	require.NoError(t, err)
+	master = connect("second")
+	require.NoError(t, master.QueryRow(t.Context(), "SELECT count(*) = 0 FROM kept").Scan(new(bool)), "a started instance has its data")
+	select {
+	case <-server.Ended():
+		assert.Fail(t, "a stopped server has not ended by itself")
+	default:
+	}
 
 	_, err = stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("Database")})
 	require.NoError(t, err)

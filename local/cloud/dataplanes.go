@@ -5,9 +5,12 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+
 	"github.com/millrace-cdk/millrace/local/eventsource"
 	"github.com/millrace-cdk/millrace/local/firehose"
 	"github.com/millrace-cdk/millrace/local/gateway"
+	"github.com/millrace-cdk/millrace/local/internal/metrics"
 )
 
 // startDataPlanes starts what acts on whatever is deployed from now on.
@@ -20,10 +23,13 @@ func (s *supervisor) startDataPlanes(ctx context.Context) error {
 		return err
 	}
 
-	s.closeLater(watchDatabases(ctx, aws, s.postgres, s.Log.With("of", "databases")))
+	measured := metrics.Start(ctx, cloudwatch.NewFromConfig(aws), s.Log.With("of", "metrics"))
+	s.closeLater(measured)
+
+	s.closeLater(watchDatabases(ctx, aws, s.postgres, s.restarted, s.Log.With("of", "databases")))
 
 	api, err := gateway.Start(ctx, gateway.Config{
-		AWS: aws, Listen: "127.0.0.1:" + strconv.Itoa(s.GatewayPort), Node: node, Root: s.Root, Log: s.Log.With("of", "gateway"),
+		AWS: aws, Listen: "127.0.0.1:" + strconv.Itoa(s.GatewayPort), Node: node, Root: s.Root, Metrics: measured, Log: s.Log.With("of", "gateway"),
 	})
 	if err != nil {
 		return err
@@ -32,7 +38,7 @@ func (s *supervisor) startDataPlanes(ctx context.Context) error {
 	s.state.Gateway = api.Addr()
 
 	delivery, err := firehose.Start(ctx, firehose.Config{
-		AWS: aws, TimeScale: cmp.Or(s.TimeScale, DefaultTimeScale), State: s.dir.path("tmp", "firehose"), Log: s.Log.With("of", "firehose"),
+		AWS: aws, TimeScale: cmp.Or(s.TimeScale, DefaultTimeScale), State: s.dir.path("tmp", "firehose"), Metrics: measured, Log: s.Log.With("of", "firehose"),
 	})
 	if err != nil {
 		return err
@@ -40,7 +46,7 @@ func (s *supervisor) startDataPlanes(ctx context.Context) error {
 	s.closeLater(delivery)
 
 	poller, err := eventsource.Start(ctx, eventsource.Config{
-		AWS: aws, State: s.dir.path("tmp", "eventsource"), Log: s.Log.With("of", "eventsource"),
+		AWS: aws, TimeScale: cmp.Or(s.TimeScale, DefaultTimeScale), State: s.dir.path("tmp", "eventsource"), Metrics: measured, Log: s.Log.With("of", "eventsource"),
 	})
 	if err != nil {
 		return err

@@ -124,6 +124,8 @@ def _create_api_key(data):
 	"ministack/services/lambda_svc.py": `
 import json
 _esms = {}
+def _emit_lambda_logs(func, request_id, log_text, error, duration_ms, *, log_source=None):
+    print("logged", request_id)
 def _poll_kinesis():
     print("polled")
 def _poll_loop():
@@ -140,6 +142,10 @@ def _update_esm(esm_id, data):
 def handle_request(data):
     made = _create_esm(data)
     return made if "TumblingWindowInSeconds" in data else _update_esm("posted", {"TumblingWindowInSeconds": 60})
+`,
+	"ministack/services/cloudwatch.py": `
+def record_metric(namespace, metric_name, value, unit="None", dimensions=None):
+    print("measured", namespace, metric_name, value, unit, dimensions)
 `,
 	"ministack/app.py": `
 import json
@@ -184,6 +190,9 @@ def main():
     update = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"]
     for name in ("live", "other"):
         print("alias", name, *update("arn:aws:lambda:r:0:function:f:" + name, {}, {"Name": name, "FunctionVersion": "2"}, "stack", "id"))
+    metrics = {"Namespace": "Loader", "Dimensions": [["FunctionName"]], "Metrics": [{"Name": "Rows", "Unit": "Count"}]}
+    line = json.dumps({"_aws": {"CloudWatchMetrics": [metrics]}, "FunctionName": "f", "Rows": 3})
+    lambda_svc._emit_lambda_logs({}, "r", "a line\n" + line + '\n{"_aws": 1}', False, 1)
     print("throttle", provisioners._apigw_usage_plan_create("id", {"ApiStages": [{"Throttle": {"/events/POST": {"RateLimit": 2}}}]}, "stack"))
 `,
 }
@@ -227,6 +236,8 @@ func TestLauncherReplacesWhatTheEmulatorDoesOtherwise(t *testing.T) {
 		"provisioned Disabled 90",
 		"alias live arn:aws:lambda:r:0:function:f:live of f",
 		"alias other arn:aws:lambda:r:0:function:f:other 2",
+		"measured Loader Rows 3 Count {'FunctionName': 'f'}",
+		"logged r",
 		"throttle {'apiStages': [{'throttle': {'/events/POST': {'rateLimit': 2}}}]}",
 		"",
 	}, "\n"), output)
@@ -265,6 +276,7 @@ func TestLauncherFailsLoudlyWhenTheEmulatorHasChanged(t *testing.T) {
 		"mappings made otherwise":          {services + "lambda_svc.py", "def _create_esm(data)", "def _create_esm(request, data)", "lambda_svc has no _create_esm(data)"},
 		"mappings provisioned otherwise":   {services + "cloudformation/provisioners.py", `"create": _lambda_esm_create`, `"create": print`, "does not create AWS::Lambda::EventSourceMapping by _lambda_esm_create"},
 		"aliases updated otherwise":        {services + "cloudformation/provisioners.py", `{"update": _lambda_alias_update}`, "{}", "does not update AWS::Lambda::Alias by _lambda_alias_update"},
+		"logs kept otherwise":              {services + "lambda_svc.py", "duration_ms, *, log_source=None", "duration_ms", "lambda_svc has no _emit_lambda_logs("},
 		"module gone":                      {"ministack/app.py", "def main", "raise ImportError('no app')\ndef main", "no app"},
 	} {
 		t.Run(name, func(t *testing.T) {

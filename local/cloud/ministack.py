@@ -406,6 +406,38 @@ def leave_live_aliases_to_their_rollout():
 LIVE = "live"  # constructs/rollout.Alias
 
 
+def make_metrics_of_logs():
+    """CloudWatch makes metrics of a function's lines in the embedded metric format
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html);
+    the emulator keeps them as text."""
+    from ministack.services import cloudwatch, lambda_svc
+
+    for module, name, wanted in ((lambda_svc, "_emit_lambda_logs", ["func", "request_id", "log_text", "error", "duration_ms", "log_source"]),
+                                 (cloudwatch, "record_metric", ["namespace", "metric_name", "value", "unit", "dimensions"])):
+        check(parameters(getattr(module, name, lambda: None)) == wanted, f"{module.__name__} has no {name}({', '.join(wanted)})")
+    original = lambda_svc._emit_lambda_logs
+
+    def measure(line):
+        if '"_aws"' not in line:
+            return
+        try:
+            values = json.loads(line)
+            for directive in values["_aws"]["CloudWatchMetrics"]:
+                for dimensions in directive["Dimensions"]:
+                    for metric in directive["Metrics"]:
+                        cloudwatch.record_metric(directive["Namespace"], metric["Name"], values[metric["Name"]],
+                                                 metric.get("Unit", "None"), {key: str(values[key]) for key in dimensions})
+        except (ValueError, KeyError, TypeError):
+            return  # not in the format: CloudWatch makes no metric of it either
+
+    def emit(func, request_id, log_text, *arguments, **named):
+        for line in (log_text or "").splitlines():
+            measure(line)
+        return original(func, request_id, log_text, *arguments, **named)
+
+    lambda_svc._emit_lambda_logs = emit
+
+
 def main():
     try:
         check_version()
@@ -421,6 +453,7 @@ def main():
         look_seldom_for_what_has_expired()
         leave_stream_mappings_to_their_poller()
         leave_live_aliases_to_their_rollout()
+        make_metrics_of_logs()
         from ministack import app
         check(callable(getattr(app, "main", None)), "ministack.app has no main()")
     except (Changed, ImportError) as problem:

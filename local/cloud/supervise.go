@@ -16,7 +16,8 @@ import (
 )
 
 // DefaultTimeScale is how many times faster than on AWS a delivery stream's
-// buffer interval passes: 60 s become 3 s.
+// buffer interval passes (60 s become 3 s), and the wait between retries of an
+// event source mapping.
 const DefaultTimeScale = 20
 
 // Config says what a supervisor holds.
@@ -98,6 +99,9 @@ func (s *supervisor) startPostgres(ctx context.Context) error {
 	return s.record(&s.state.Postgres, running.Process)
 }
 
+// restarted writes Postgres's new identity down.
+func (s *supervisor) restarted() error { return s.record(&s.state.Postgres, s.postgres.Process) }
+
 // record writes a child's identity down at once: a crash may be next.
 func (s *supervisor) record(where *process.Identity, child *process.Process) error {
 	identity, err := child.Identity()
@@ -116,7 +120,7 @@ func (s *supervisor) serve(ctx context.Context) error {
 		return nil
 	case <-s.emulator.process.Done():
 		return fmt.Errorf("the emulator ended: %w; see %s", orExit(s.emulator.process.Err()), s.dir.log("emulator"))
-	case <-s.postgres.Process.Done():
+	case <-s.postgres.Ended():
 		return fmt.Errorf("the Postgres server ended: %w; see %s", orExit(s.postgres.Process.Err()), s.dir.log("postgres"))
 	}
 }

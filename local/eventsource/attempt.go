@@ -34,6 +34,7 @@ func (l *lane) process(ctx context.Context, a attempt) {
 			return
 		}
 		s := l.settings.Load()
+		l.measureAge(s, a.batch)
 		result, err := l.invoke(ctx, l.event(a.batch, l.window, false))
 		switch {
 		case err != nil:

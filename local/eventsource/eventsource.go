@@ -24,7 +24,7 @@
 //	MaximumRecordAgeInSeconds               yes
 //	-1: until the record expires            tried for as long as the poller runs
 //	throttles and unreachable functions     tried until the records are too old, as AWS does
-//	time between retries                    from 250 ms doubling to 30 s; AWS documents none
+//	time between retries                    from 250 ms doubling to 30 s, from a second on divided by Config.TimeScale; AWS documents none
 //	OnFailure to S3, SQS                    yes; tried for ever when the destination refuses. AWS may put
 //	                                          several failed batches into one record, this does not
 //	OnFailure to SNS or Kafka               no: what is discarded is lost, which an error in the log says
@@ -36,8 +36,9 @@
 //	                                          retries are counted anew
 //	consumer with enhanced fan-out          reads the stream with everyone else
 //	records aggregated by the KPL           passed on as they are, as AWS does
-//	metrics, LastProcessingResult,          no
-//	  KmsKeyArn, MetricsConfig
+//	metrics                                 IteratorAge, and of those that MetricsConfig asks for DroppedEventCount and
+//	                                          OnFailureDestinationDeliveredEventCount, whatever it asks for
+//	LastProcessingResult, KmsKeyArn         no
 //
 // Of tumbling windows AWS does not document all. Here a window's last
 // invocation has no records; it comes once a later record is read, or the shard
@@ -59,6 +60,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -68,6 +70,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/local/internal/deployed"
 	"github.com/millrace-cdk/millrace/local/internal/function"
+	"github.com/millrace-cdk/millrace/local/internal/metrics"
 	"github.com/millrace-cdk/millrace/local/internal/shards"
 )
 
@@ -79,6 +82,10 @@ type Config struct {
 	// this one stopped. Files of mappings that are no more are removed from it.
 	// Default: none, a later Poller begins again at StartingPosition.
 	State string
+	// TimeScale divides the wait between retries where it is above a second. Default: 1.
+	TimeScale float64
+	// Metrics gets what Lambda tells CloudWatch of a mapping. Default: none are published.
+	Metrics *metrics.Publisher
 	// Log receives trouble; normal operation is silent.
 	// Default: slog.Default().
 	Log *slog.Logger
@@ -100,9 +107,11 @@ func Start(ctx context.Context, config Config) (*Poller, error) {
 		kinesis: kinesis.NewFromConfig(config.AWS),
 		lambda:  client,
 		// The emulator takes buckets by path, not by host name.
-		s3:  s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
-		sqs: sqs.NewFromConfig(config.AWS),
+		s3:      s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		sqs:     sqs.NewFromConfig(config.AWS),
+		metrics: config.Metrics,
 	}
+	scale := cmp.Or(config.TimeScale, 1)
 	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -111,7 +120,12 @@ func Start(ctx context.Context, config Config) (*Poller, error) {
 	go func() {
 		defer close(running.ended)
 		deployed.Follow(ctx, f.log, f.list, func(s settings) deployed.Worker[settings] {
-			return newMapping(s, services, f.checkpoints[s.uuid], f.log)
+			m := newMapping(s, services, f.checkpoints[s.uuid], f.log)
+			m.wait = func(n int) time.Duration {
+				// Not less than a second, or a few minutes of trouble here would use all attempts up.
+				return max(min(backoff(n), time.Second), time.Duration(float64(backoff(n))/scale))
+			}
+			return m
 		})
 	}()
 	return running, nil
@@ -130,4 +144,5 @@ type services struct {
 	lambda  function.API
 	s3      objectAPI
 	sqs     queueAPI
+	metrics *metrics.Publisher
 }

@@ -80,6 +80,7 @@ func (l *lane) discard(ctx context.Context, condition string, a attempt) {
 		if s.onFailure == (arn.ARN{}) {
 			l.log.Error("discarded records for good: the mapping has no on-failure destination",
 				"condition", condition, "shard", l.shard, "records", len(a.batch), "first", first, "last", last)
+			l.count(s, "DroppedEventCount", len(a.batch))
 			l.checkpoint.finish(l.key, places(a.batch)...)
 			return
 		}
@@ -91,6 +92,7 @@ func (l *lane) discard(ctx context.Context, condition string, a attempt) {
 		if err == nil {
 			l.log.Warn("sent discarded records to the on-failure destination",
 				"condition", condition, "shard", l.shard, "records", len(a.batch), "first", first, "last", last)
+			l.count(s, "OnFailureDestinationDeliveredEventCount", len(a.batch))
 			l.checkpoint.finish(l.key, places(a.batch)...)
 			return
 		}

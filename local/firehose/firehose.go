@@ -35,7 +35,9 @@
 //	delivery stream deleted                 reading stops at once, what is buffered is dropped and counted
 //	restart                                 yes: with Config.State every record is delivered at least once
 //	direct PUT                              yes, with local/cloud's launcher; without it the emulator's own delivery
-//	CloudWatch error log, metrics           no
+//	metrics                                 DeliveryToS3.DataFreshness and .Success, ExecuteProcessing.Success, when
+//	                                        something is delivered or processed
+//	CloudWatch error log                    no
 //	MSK, other processors, ORC and          no: such a stream is refused with an error in the log
 //	  other destinations
 //
@@ -63,6 +65,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/local/internal/deployed"
 	"github.com/millrace-cdk/millrace/local/internal/function"
+	"github.com/millrace-cdk/millrace/local/internal/metrics"
 	"github.com/millrace-cdk/millrace/local/internal/shards"
 )
 
@@ -77,6 +80,8 @@ type Config struct {
 	// deliver is delivered by the next. It is made, and only one may run in it.
 	// Default: none; then each begins at the delivery streams' creation.
 	State string
+	// Metrics gets what Firehose tells CloudWatch. Default: none are published.
+	Metrics *metrics.Publisher
 	// Log receives trouble; normal operation is silent.
 	// Default: slog.Default().
 	Log *slog.Logger
@@ -106,9 +111,10 @@ func Start(ctx context.Context, config Config) (*Firehose, error) {
 		kinesis: kinesis.NewFromConfig(config.AWS),
 		lambda:  lambda.NewFromConfig(config.AWS),
 		// The emulator takes buckets by path, not by host name.
-		s3:     s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
-		glue:   glue.NewFromConfig(config.AWS),
-		region: config.AWS.Region,
+		s3:      s3.NewFromConfig(config.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		glue:    glue.NewFromConfig(config.AWS),
+		region:  config.AWS.Region,
+		metrics: config.Metrics,
 	}
 	found, err := f.list(ctx)
 	if err != nil {
@@ -142,6 +148,7 @@ type services struct {
 	s3      objectAPI
 	glue    tableAPI
 	region  string
+	metrics *metrics.Publisher
 }
 
 // follower finds the delivery streams to run.

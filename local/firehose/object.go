@@ -88,7 +88,9 @@ func (d *stream) put(ctx context.Context, b *buffer, build func(*settings, strin
 		if object.encoding != "" {
 			input.ContentEncoding = &object.encoding
 		}
-		if _, err := d.s3.PutObject(ctx, input); err != nil {
+		_, err = d.s3.PutObject(ctx, input)
+		d.measureDelivery(b, err)
+		if err != nil {
 			return fmt.Errorf("putting %d records to s3://%s/%s: %w", len(b.records), object.bucket, object.key, err)
 		}
 		d.emptied(b)

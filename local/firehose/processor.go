@@ -41,6 +41,7 @@ func (d *stream) process(ctx context.Context, b *buffer) {
 	if ctx.Err() != nil {
 		return // not processed: they stay in the buffer
 	}
+	d.measureProcessing(trouble == nil)
 	b.clear()
 	fail := func(r record, code, message string) {
 		d.fail(ctx, r, failure{code: code, message: message, attempts: attempts, function: p.arn})

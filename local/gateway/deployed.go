@@ -29,6 +29,7 @@ type stageID struct{ api, name string }
 // stage is a deployment and the settings that take effect without one.
 type stage struct {
 	id       stageID
+	apiName  string
 	settings types.Stage
 	*deployment
 }
@@ -81,7 +82,7 @@ func (r reader) readStages(ctx context.Context, api types.RestApi, now *deployed
 		return fmt.Errorf("listing stages of %s: %w", *api.Id, err)
 	}
 	for _, settings := range found.Item {
-		s := &stage{id: stageID{*api.Id, *settings.StageName}, settings: settings}
+		s := &stage{id: stageID{*api.Id, *settings.StageName}, apiName: aws.ToString(api.Name), settings: settings}
 		id := aws.ToString(settings.DeploymentId)
 		key := [2]string{*api.Id, id}
 		if now.seen[key] == nil {

@@ -31,6 +31,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 
 	"github.com/millrace-cdk/millrace/local/gateway/vtl"
+	"github.com/millrace-cdk/millrace/local/internal/metrics"
 	"github.com/millrace-cdk/millrace/local/internal/trouble"
 )
 
@@ -57,6 +58,11 @@ type Config struct {
 	//
 	// Default: found above the working directory.
 	Root string
+	// Metrics gets of each request what API Gateway tells CloudWatch: Count, 4XXError,
+	// 5XXError and Latency, by the API's name and the stage.
+	//
+	// Default: none are published.
+	Metrics *metrics.Publisher
 	// Log receives warnings. Requests are not logged.
 	//
 	// Default: [slog.Default].
@@ -67,6 +73,7 @@ type Config struct {
 type Gateway struct {
 	aws       aws.Config
 	log       *slog.Logger
+	metrics   *metrics.Publisher
 	templates *vtl.Engine
 	backend   *http.Client
 	signer    *v4.Signer
@@ -108,7 +115,7 @@ func Start(ctx context.Context, config Config) (*Gateway, error) {
 	transport.MaxIdleConnsPerHost = 100 // the default of 2 would dial anew for most requests
 	polling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{
-		aws: config.AWS, log: log, templates: engine, listener: listener, stop: stop,
+		aws: config.AWS, log: log, metrics: config.Metrics, templates: engine, listener: listener, stop: stop,
 		backend:   &http.Client{Transport: transport},
 		signer:    v4.NewSigner(),
 		reader:    reader{client: apigateway.NewFromConfig(config.AWS), log: log},

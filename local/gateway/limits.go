@@ -15,7 +15,7 @@ func Limits() []Limit {
 		{"authorizers", "a method that needs a Lambda or Cognito authorizer, or an API key from one, answers 500"},
 		{"WAF", "ignored, as are mutual TLS, custom domains, private endpoints, client certificates, canaries and caching"},
 		{"quotas", "a usage plan's are not counted; neither is the account's throttle of 10,000 requests per second"},
-		{"logs and metrics", "no access log, execution log, metric or trace is written"},
+		{"logs and metrics", "no access log, execution log or trace is written; of the metrics, Count, 4XXError, 5XXError and Latency are published"},
 		{"Lambda and HTTP integrations", "a method with one answers 500: only AWS services and MOCK are served"},
 		{"binary bodies", "bodies are UTF-8 text: binary media types and content handling are ignored"},
 		{"parameters mapped from bodies", "a request or response that has one answers 500"},

@@ -46,6 +46,7 @@ type response struct {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Request: r, id: uuid.NewString(), started: time.Now()}
 	answer := g.respond(x)
+	g.measure(x, answer.status)
 	for name, value := range answer.header {
 		w.Header().Set(name, value)
 	}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/millrace-cdk/millrace/local/cloud/process"
@@ -45,6 +46,9 @@ type Server struct {
 	Process *process.Process
 
 	adminPassword string
+	setup         *setup
+	ended         chan struct{}
+	stopped       atomic.Pointer[process.Process] // the one that was told to end
 }
 
 // Start starts a server and waits until it answers. ctx bounds the start alone;
@@ -73,9 +77,42 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	return server, nil
 }
 
+// Ended is closed when the server has ended without being told to.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
+
+// watch closes ended if running ends by itself.
+func (s *Server) watch(running *process.Process) {
+	<-running.Done()
+	if s.stopped.Load() != running {
+		close(s.ended)
+	}
+}
+
+// Crash ends the server as pg_ctl's immediate mode does: nothing is written any
+// more, and the next start recovers from the log.
+func (s *Server) Crash(ctx context.Context) error {
+	s.stopped.Store(s.Process)
+	return s.Process.Stop(ctx, syscall.SIGQUIT)
+}
+
+// Restart starts a server that was stopped, on the same port and with the same
+// certificate. It changes [Server.Process].
+func (s *Server) Restart(ctx context.Context) error {
+	log, err := os.OpenFile(s.setup.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	if err := s.setup.run(ctx, s, log); err != nil {
+		return fmt.Errorf("starting Postgres again: %w", err)
+	}
+	return nil
+}
+
 // Stop ends the server as pg_ctl's fast mode does: open sessions are cut, what
 // is committed is kept. When ctx ends first, the server is killed.
 func (s *Server) Stop(ctx context.Context) error {
+	s.stopped.Store(s.Process)
 	return s.Process.Stop(ctx, syscall.SIGINT)
 }
 

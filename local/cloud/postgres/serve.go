@@ -78,7 +78,7 @@ func (s *setup) try(ctx context.Context, port int) (*Server, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	server := &Server{Port: port, CAFile: s.path("ca.pem"), CAPEM: string(s.authority), adminPassword: s.password}
+	server := &Server{Port: port, CAFile: s.path("ca.pem"), CAPEM: string(s.authority), adminPassword: s.password, setup: s, ended: make(chan struct{})}
 	if err := s.run(ctx, server, log); err != nil {
 		said, readErr := io.ReadAll(io.NewSectionReader(log, before, 16<<10))
 		return nil, said, errors.Join(err, readErr)
@@ -113,6 +113,7 @@ func (s *setup) run(ctx context.Context, server *Server, log *os.File) error {
 		defer cancel()
 		return errors.Join(err, server.Stop(stop))
 	}
+	go server.watch(running)
 	return nil
 }
 
