@@ -35,7 +35,7 @@ func sources(t *testing.T, pattern string) map[string]string {
 func TestEveryConstructStandsInAnEnvironmentOrInTestEverything(t *testing.T) {
 	const constructs = "../../constructs/*/*.go"
 	var calls strings.Builder
-	for _, pattern := range []string{"../../stacks/*.go", "../everything/*.go", constructs} {
+	for _, pattern := range []string{"../../stacks/*.go", "../everything/*.go", "../../examples/*/*.go", constructs} {
 		for _, text := range sources(t, pattern) {
 			calls.WriteString(text)
 		}
