@@ -266,6 +266,7 @@ func TestDeployedMappingsArePolledAsLambdaDoes(t *testing.T) {
 		time.Sleep(10 * time.Millisecond) // arrivals are told in milliseconds
 		between := time.Now()
 		d.put(t, "latest", "late")
+		time.Sleep(10 * time.Millisecond) // LATEST is after it, in milliseconds too
 		for _, uuid := range []string{
 			d.connect(t, "latest", func(in *lambda.CreateEventSourceMappingInput) { in.StartingPosition = types.EventSourcePositionLatest }),
 			d.connect(t, "latest", func(in *lambda.CreateEventSourceMappingInput) {
