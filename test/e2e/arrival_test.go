@@ -128,11 +128,17 @@ func TestTheSameEventTwiceIsOneRow(t *testing.T) {
 		status, answer := post(t, "/events", body)
 		require.Equal(t, http.StatusAccepted, status, answer)
 	}
-	// The event behind them has arrived, so they have.
-	last, lastBody := newEvent(`"n":2`)
-	status, answer := post(t, "/events", lastBody)
-	require.Equal(t, http.StatusAccepted, status, answer)
-	payload(t, db, last)
+	// Events behind them have arrived, in their shard too, so they have.
+	behind := []string{id}
+	for range 8 {
+		next, nextBody := newEvent(`"n":2`)
+		status, answer := post(t, "/events", nextBody)
+		require.Equal(t, http.StatusAccepted, status, answer)
+		behind = append(behind, next)
+	}
+	for _, next := range behind {
+		payload(t, db, next)
+	}
 
 	var rows int
 	require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM events WHERE event_id = $1", id).Scan(&rows))
