@@ -34,7 +34,7 @@ func (c *breakCmd) Validate() error {
 	case chosen != 1:
 		return errors.New("one of a number, --reveal and --mend must be given")
 	case c.N < 0 || c.N > 5:
-		return fmt.Errorf("N must be 1 to 5, got %d", c.N)
+		return fmt.Errorf("the fault must be 1 to 5, got %d", c.N)
 	}
 	return nil
 }
