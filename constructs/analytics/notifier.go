@@ -18,6 +18,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/constructs/gofunc"
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
+	"github.com/millrace-cdk/millrace/constructs/internal/poll"
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
 	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 	"github.com/millrace-cdk/millrace/constructs/stream"
@@ -140,11 +141,7 @@ func (n *AnomalyNotifier) function(p AnomalyNotifierProps) *gofunc.GoFunction {
 
 // mapping retries in order until an anomaly is too old to be told.
 func (n *AnomalyNotifier) mapping(p AnomalyNotifierProps, role awsiam.Role) awslambda.CfnEventSourceMapping {
-	p.Source.Grant(role, *jsii.Strings("kinesis:DescribeStream", "kinesis:DescribeStreamSummary",
-		"kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
-	if key := p.Source.EncryptionKey(); key != nil {
-		key.Grant(role, jsii.String("kms:Decrypt"))
-	}
+	poll.GrantRead(role, p.Source)
 	mapping := awslambda.NewCfnEventSourceMapping(n, jsii.String("Mapping"), &awslambda.CfnEventSourceMappingProps{
 		EventSourceArn:            p.Source.StreamArn(),
 		FunctionName:              n.Function.FunctionName(),
@@ -171,25 +168,11 @@ func (n *AnomalyNotifier) watch(p AnomalyNotifierProps) {
 	}
 	scope, path := constructs.NewConstruct(n, jsii.String("Alarms")), *n.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		n.alarms = append(n.alarms, watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
-			AlarmDescription:   jsii.String(path + " " + what),
-			Metric:             metric,
-			Threshold:          &threshold,
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			EvaluationPeriods:  &periods,
-			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING, // without anomalies there is no data
-		}, p.AlarmActions))
+		n.alarms = append(n.alarms, watch.Above(scope, id, mark(id), path+" "+what, metric, threshold, periods, p.AlarmActions))
 	}
 	add("Errors", "crashes or times out: nobody is told of anomalies. Look first at its log group.", n.Function.MetricErrors(nil), 0, 3)
 	add("IteratorAge", "is behind: SNS refuses what it publishes. Look first at its log group, then at the topic's policy and key.",
-		n.lambdaMetric("IteratorAge", awscloudwatch.Stats_MAXIMUM(), "FunctionName", n.Function.FunctionName()), notifierMaxLagMinutes*60_000, 3)
+		n.Function.Metric(jsii.String("IteratorAge"), watch.Options(awscloudwatch.Stats_MAXIMUM(), nil)), notifierMaxLagMinutes*60_000, 3)
 	add("Dropped", "has given up anomalies that were too old to be told. The stream has them still. Look first at its log group.",
-		n.lambdaMetric("DroppedEventCount", awscloudwatch.Stats_SUM(), "EventSourceMappingUUID", n.Mapping.Ref()), 0, 1)
-}
-
-func (n *AnomalyNotifier) lambdaMetric(name string, statistic *string, dimension string, value *string) awscloudwatch.Metric {
-	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace: jsii.String("AWS/Lambda"), MetricName: &name, Statistic: statistic,
-		DimensionsMap: &map[string]*string{dimension: value},
-	})
+		poll.Metric(n.Mapping, "DroppedEventCount", nil), 0, 1)
 }

@@ -52,15 +52,7 @@ func (w *WindowedAggregate) watch(p *WindowedAggregateProps) {
 	}
 	scope, path := constructs.NewConstruct(w, jsii.String("Alarms")), *w.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		w.alarms = append(w.alarms, watch.Alarm(scope, id, markWindow(id), &awscloudwatch.AlarmProps{
-			AlarmDescription:   jsii.String(path + " " + what),
-			Metric:             metric,
-			Threshold:          &threshold,
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			EvaluationPeriods:  &periods,
-			// Without records there is no data, and nothing is wrong.
-			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
-		}, p.AlarmActions))
+		w.alarms = append(w.alarms, watch.Above(scope, id, markWindow(id), path+" "+what, metric, threshold, periods, p.AlarmActions))
 	}
 	add("Errors", "crashes, times out or cannot write its results: its batches are sent again with the state that they had, and in the end kept in the bucket for failures. "+
 		"Look first at its log group, then at the stream of results.", w.MetricErrors(nil), 0, 3)

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/internal/poll"
 	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
@@ -80,12 +81,12 @@ func (w *WindowedAggregate) MetricIteratorAge(options *awscloudwatch.MetricOptio
 
 // MetricKeptOnFailure is how many records Lambda gave up and put into OnFailure, by default their sum in 5 minutes.
 func (w *WindowedAggregate) MetricKeptOnFailure(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return w.ofMapping("OnFailureDestinationDeliveredEventCount", options)
+	return poll.Metric(w.Mapping, "OnFailureDestinationDeliveredEventCount", options)
 }
 
 // MetricDropped is how many records Lambda gave up and did not put into OnFailure either, by default their sum in 5 minutes.
 func (w *WindowedAggregate) MetricDropped(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return w.ofMapping("DroppedEventCount", options)
+	return poll.Metric(w.Mapping, "DroppedEventCount", options)
 }
 
 // MetricOnFailureRefused is how often Lambda could not write to OnFailure, by default the sum in 5 minutes.
@@ -96,10 +97,4 @@ func (w *WindowedAggregate) MetricOnFailureRefused(options *awscloudwatch.Metric
 // own is a metric that the aggregator writes itself.
 func (w *WindowedAggregate) own(name string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return watch.Metric(windowNamespace, name, map[string]*string{windowDimension: w.Function.FunctionName()}, awscloudwatch.Stats_SUM(), options)
-}
-
-// ofMapping is a metric of the event source mapping.
-// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
-func (w *WindowedAggregate) ofMapping(name string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return watch.Metric("AWS/Lambda", name, map[string]*string{"EventSourceMappingUUID": w.Mapping.Ref()}, awscloudwatch.Stats_SUM(), options)
 }

@@ -64,15 +64,7 @@ func (l *PostgresLoader) watch(p *PostgresLoaderProps) {
 	}
 	scope, path := constructs.NewConstruct(l, jsii.String("Alarms")), *l.Node().Path()
 	add := func(id, what string, metric awscloudwatch.IMetric, threshold, periods float64) {
-		alarm := watch.Alarm(scope, id, mark(id), &awscloudwatch.AlarmProps{
-			AlarmDescription:   jsii.String(path + " " + what),
-			Metric:             metric,
-			Threshold:          &threshold,
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			EvaluationPeriods:  &periods,
-			// Without records there is no data, and nothing is wrong.
-			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
-		}, p.AlarmActions)
+		alarm := watch.Above(scope, id, mark(id), path+" "+what, metric, threshold, periods, p.AlarmActions)
 		l.alarms = append(l.alarms, alarm)
 		if l.Rollout != nil && id == "IteratorAge" {
 			l.Rollout.RollBackOn(alarm)

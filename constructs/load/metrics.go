@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/millrace-cdk/millrace/constructs/internal/poll"
 	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
@@ -89,13 +90,13 @@ func (l *PostgresLoader) MetricIteratorAge(options *awscloudwatch.MetricOptions)
 // MetricKeptOnFailure is how many records Lambda gave up and put into OnFailure,
 // by default their sum in 5 minutes.
 func (l *PostgresLoader) MetricKeptOnFailure(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return l.ofMapping("OnFailureDestinationDeliveredEventCount", options)
+	return poll.Metric(l.Mapping, "OnFailureDestinationDeliveredEventCount", options)
 }
 
 // MetricDropped is how many records Lambda gave up and did not put into
 // OnFailure either, by default their sum in 5 minutes. Only the stream and the lake have them then.
 func (l *PostgresLoader) MetricDropped(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return l.ofMapping("DroppedEventCount", options)
+	return poll.Metric(l.Mapping, "DroppedEventCount", options)
 }
 
 // MetricOnFailureRefused is how often Lambda could not write to OnFailure, by
@@ -114,10 +115,4 @@ func (l *PostgresLoader) metricQuarantineRate() awscloudwatch.IMetric {
 // own is a metric that the loader writes itself.
 func (l *PostgresLoader) own(name string, statistic *string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return watch.Metric(namespace, name, map[string]*string{functionDimension: l.Function.FunctionName()}, statistic, options)
-}
-
-// ofMapping is a metric of the event source mapping.
-// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
-func (l *PostgresLoader) ofMapping(name string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
-	return watch.Metric("AWS/Lambda", name, map[string]*string{"EventSourceMappingUUID": l.Mapping.Ref()}, awscloudwatch.Stats_SUM(), options)
 }

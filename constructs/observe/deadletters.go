@@ -79,12 +79,5 @@ func (d *DeadLetters) alarm(id string, severity Severity, what string, metric aw
 
 // single fires on the first period above threshold. No data is nothing in it.
 func single(scope constructs.Construct, id string, mark watch.Mark, what string, metric awscloudwatch.IMetric, threshold float64) awscloudwatch.Alarm {
-	return watch.Alarm(scope, id, mark, &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String(*scope.Node().Path() + " " + what),
-		Metric:             metric,
-		Threshold:          &threshold,
-		EvaluationPeriods:  jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	}, nil)
+	return watch.Above(scope, id, mark, *scope.Node().Path()+" "+what, metric, threshold, 1, nil)
 }

@@ -1,20 +1,23 @@
 // Package poll is what the constructs share that have Lambda read a stream: the
-// rights for it, the bucket for what Lambda gives up, and what an event source
-// mapping accepts.
+// rights for it, the bucket for what Lambda gives up, and an event source
+// mapping's metrics and limits.
 package poll
 
 import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/millrace-cdk/millrace/constructs/internal/iam"
 	"github.com/millrace-cdk/millrace/constructs/internal/suppress"
+	"github.com/millrace-cdk/millrace/constructs/internal/watch"
 )
 
 // FailuresFolder is where Lambda puts failed batches, in a folder for each
@@ -61,11 +64,7 @@ func Failures(scope constructs.Construct, source awskinesis.IStream, retention a
 // https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 // https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 func Grant(role awsiam.Role, source awskinesis.IStream, onFailure awss3.IBucket) {
-	source.Grant(role, *jsii.Strings("kinesis:DescribeStream", "kinesis:DescribeStreamSummary",
-		"kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
-	if key := source.EncryptionKey(); key != nil {
-		key.Grant(role, jsii.String("kms:Decrypt"))
-	}
+	GrantRead(role, source)
 	iam.Allow(role, *onFailure.ArnForObjects(jsii.String(FailuresFolder + "*")), "s3:PutObject")
 	suppress.Rules(suppress.Policy(role), "Lambda names the objects of failed batches; the folder is all that is known before",
 		`AwsSolutions-IAM5[/^Resource::.+\/aws\/lambda\/\*$/]`)
@@ -73,6 +72,21 @@ func Grant(role awsiam.Role, source awskinesis.IStream, onFailure awss3.IBucket)
 	if key := onFailure.EncryptionKey(); key != nil {
 		key.Grant(role, jsii.String("kms:GenerateDataKey"))
 	}
+}
+
+// GrantRead gives what of it polling alone needs.
+func GrantRead(role awsiam.Role, source awskinesis.IStream) {
+	source.Grant(role, *jsii.Strings("kinesis:DescribeStream", "kinesis:DescribeStreamSummary",
+		"kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")...)
+	if key := source.EncryptionKey(); key != nil {
+		key.Grant(role, jsii.String("kms:Decrypt"))
+	}
+}
+
+// Metric is a metric of the event source mapping, by default its sum.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+func Metric(mapping awslambda.CfnEventSourceMapping, name string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	return watch.Metric("AWS/Lambda", name, map[string]*string{"EventSourceMappingUUID": mapping.Ref()}, awscloudwatch.Stats_SUM(), options)
 }
 
 // What Lambda accepts: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html

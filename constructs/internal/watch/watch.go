@@ -49,6 +49,19 @@ func Alarm(scope constructs.Construct, id string, mark Mark, props *awscloudwatc
 	return alarm
 }
 
+// Above defines an alarm that fires when metric is above threshold in that many periods on
+// end. A period without data is a good one: nothing was there to go wrong.
+func Above(scope constructs.Construct, id string, mark Mark, description string, metric awscloudwatch.IMetric, threshold, periods float64, actions []awscloudwatch.IAlarmAction) awscloudwatch.Alarm {
+	return Alarm(scope, id, mark, &awscloudwatch.AlarmProps{
+		AlarmDescription:   &description,
+		Metric:             metric,
+		Threshold:          &threshold,
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		EvaluationPeriods:  &periods,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	}, actions)
+}
+
 // Tell has alarm tell actions of itself and of its end.
 func Tell(alarm awscloudwatch.Alarm, actions []awscloudwatch.IAlarmAction) {
 	alarm.AddAlarmAction(actions...)
