@@ -9,31 +9,11 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"flag"
-	"fmt"
-	"os"
+
+	"github.com/millrace-cdk/millrace/docs/picture/command"
 )
 
-func main() {
-	out := flag.String("o", "", "file to write the SVG to")
-	flag.Parse()
-	if err := run(*out, flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "picture:", err)
-		os.Exit(1)
-	}
-}
-
-func run(out string, templates []string) error {
-	if out == "" || len(templates) == 0 {
-		return errors.New("say what to write and what to read: -o FILE.svg TEMPLATE.json…")
-	}
-	picture, err := render(templates)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, picture, 0o644)
-}
+func main() { command.Main("picture", render) }
 
 // render returns the picture of the stacks whose templates are in files.
 func render(files []string) ([]byte, error) {

@@ -9,8 +9,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,27 +16,11 @@ import (
 	"text/template"
 
 	_ "embed"
+
+	"github.com/millrace-cdk/millrace/docs/picture/command"
 )
 
-func main() {
-	out := flag.String("o", "", "file to write the SVG to")
-	flag.Parse()
-	if err := run(*out, flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "dashboard:", err)
-		os.Exit(1)
-	}
-}
-
-func run(out string, templates []string) error {
-	if out == "" || len(templates) == 0 {
-		return errors.New("say what to write and what to read: -o FILE.svg TEMPLATE.json…")
-	}
-	picture, err := render(templates)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, picture, 0o644)
-}
+func main() { command.Main("dashboard", render) }
 
 // alarm is what the picture says of one.
 type alarm struct{ short, metric, limit string }
