@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/check"
+	"github.com/millrace-cdk/millrace/cmd/millrace/line"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
@@ -111,11 +112,11 @@ func (c *checkCmd) find(ctx context.Context, root string) (*checked, error) {
 		loaded.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), c.Role))
 	}
 	stacks := cloudformation.NewFromConfig(loaded)
-	foundation, err := stackOutputs(ctx, stacks, "Millrace-"+c.Env+"-Foundation")
+	foundation, err := line.Outputs(ctx, stacks, "Millrace-"+c.Env+"-Foundation")
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := stackOutputs(ctx, stacks, "Millrace-"+c.Env+"-Pipeline")
+	pipeline, err := line.Outputs(ctx, stacks, "Millrace-"+c.Env+"-Pipeline")
 	if err != nil {
 		return nil, err
 	}

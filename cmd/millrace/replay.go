@@ -19,6 +19,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/millrace-cdk/millrace/cmd/millrace/line"
 	"github.com/millrace-cdk/millrace/cmd/millrace/replay"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
@@ -223,29 +224,9 @@ func reach(ctx context.Context, root, env string) (*reached, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
-	outputs, err := stackOutputs(ctx, cloudformation.NewFromConfig(loaded), "Millrace-"+env+"-Foundation", "StreamName")
+	outputs, err := line.Outputs(ctx, cloudformation.NewFromConfig(loaded), "Millrace-"+env+"-Foundation", "StreamName")
 	if err != nil {
 		return nil, err
 	}
 	return &reached{aws: loaded, database: os.Getenv("DATABASE_URL"), stream: outputs["StreamName"]}, nil
-}
-
-// stackOutputs are the stack's outputs by their keys, of which it must have those that are named.
-func stackOutputs(ctx context.Context, client cloudformation.DescribeStacksAPIClient, stack string, names ...string) (map[string]string, error) {
-	output, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return nil, fmt.Errorf("describing stack %s: %w", stack, err)
-	}
-	found := map[string]string{}
-	for _, s := range output.Stacks {
-		for _, o := range s.Outputs {
-			found[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
-		}
-	}
-	for _, name := range names {
-		if found[name] == "" {
-			return nil, fmt.Errorf("stack %s has no output %s", stack, name)
-		}
-	}
-	return found, nil
 }

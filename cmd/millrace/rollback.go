@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
+	"github.com/millrace-cdk/millrace/cmd/millrace/line"
 	"github.com/millrace-cdk/millrace/cmd/millrace/rollback"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
@@ -66,7 +67,7 @@ func stageOf(ctx context.Context, root, env string) (rollback.Stage, error) {
 	if err != nil {
 		return rollback.Stage{}, err
 	}
-	outputs, err := stackOutputs(ctx, cloudformation.NewFromConfig(loaded), "Millrace-"+env+"-Pipeline", "ApiId", "ApiStage")
+	outputs, err := line.Outputs(ctx, cloudformation.NewFromConfig(loaded), "Millrace-"+env+"-Pipeline", "ApiId", "ApiStage")
 	if err != nil {
 		return rollback.Stage{}, err
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/atrest"
 	"github.com/millrace-cdk/millrace/cmd/millrace/quakes"
+	"github.com/millrace-cdk/millrace/internal/wait"
 )
 
 // Config is what a demo needs.
@@ -193,7 +194,7 @@ func (d *demo) await(ctx context.Context, lines, rows int) error {
 		if done || time.Since(changed) > d.Patience {
 			return bar.Finish()
 		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}

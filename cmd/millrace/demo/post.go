@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/millrace-cdk/millrace/internal/wait"
 )
 
 // attempts bounds how often one request is sent: the first time, and again while
@@ -26,7 +28,7 @@ func (c *client) post(ctx context.Context, events []event) ([]event, error) {
 	var accepted []event
 	for attempt := range attempts {
 		if attempt > 0 {
-			if err := sleep(ctx, 50*time.Millisecond<<attempt); err != nil {
+			if err := wait.For(ctx, 50*time.Millisecond<<attempt); err != nil {
 				return accepted, err
 			}
 		}
@@ -107,13 +109,4 @@ func split(events []event, answer []byte) (taken, failed []event, err error) {
 		}
 	}
 	return taken, failed, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

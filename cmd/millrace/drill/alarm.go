@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	deployed "github.com/millrace-cdk/millrace/cmd/millrace/alarm"
 )
 
 // minute is how often CloudWatch evaluates an alarm whose period is a minute or longer
@@ -40,7 +42,7 @@ type Point struct {
 // math, on percentiles, or on a range.
 func newAlarm(a types.MetricAlarm) (alarm Alarm, ok bool) {
 	alarm = Alarm{
-		Name:      aws.ToString(a.AlarmName),
+		Name: aws.ToString(a.AlarmName), Runbook: deployed.Section(a.AlarmDescription),
 		Metric:    types.Metric{Namespace: a.Namespace, MetricName: a.MetricName, Dimensions: a.Dimensions},
 		Statistic: a.Statistic, Period: time.Duration(aws.ToInt32(a.Period)) * time.Second,
 		Periods: int(aws.ToInt32(a.EvaluationPeriods)), ToAlarm: int(aws.ToInt32(a.DatapointsToAlarm)),
@@ -109,17 +111,7 @@ func (a *Alarm) value(points []Point, from, end time.Time) (value float64, measu
 }
 
 func (a *Alarm) breaches(value float64) (breaches, known bool) {
-	switch a.Comparison {
-	case types.ComparisonOperatorGreaterThanThreshold:
-		return value > a.Threshold, true
-	case types.ComparisonOperatorGreaterThanOrEqualToThreshold:
-		return value >= a.Threshold, true
-	case types.ComparisonOperatorLessThanThreshold:
-		return value < a.Threshold, true
-	case types.ComparisonOperatorLessThanOrEqualToThreshold:
-		return value <= a.Threshold, true
-	}
-	return false, false
+	return deployed.Breaches(a.Comparison, value, a.Threshold)
 }
 
 // isAge tells the metrics that are the age of something: they grow with the clock, and so are

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace-cdk/millrace/internal/wait"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
@@ -87,7 +88,10 @@ func Run(ctx context.Context, config Config, report func(Result)) (err error) {
 	if config.Progress == nil {
 		config.Progress = io.Discard
 	}
-	l := newLine(config)
+	l, err := newLine(ctx, config)
+	if err != nil {
+		return err
+	}
 	watch, err := newWatch(ctx, cloudwatch.NewFromConfig(config.Environment.AWS()), config.TimeScale)
 	if err != nil {
 		return err
@@ -146,7 +150,7 @@ func (r *rehearsal) run(ctx context.Context, name string) (result Result, err er
 			err = errors.Join(err, r.restore(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := sleep(ctx, r.fast(before)); err != nil {
+	if err := wait.For(ctx, r.fast(before)); err != nil {
 		return result, err
 	}
 
@@ -188,7 +192,7 @@ func (r *rehearsal) run(ctx context.Context, name string) (result Result, err er
 func (r *rehearsal) detect(ctx context.Context, began, broken time.Time) ([]Fired, error) {
 	all := []Fired{}
 	for time.Since(broken) < r.hold || len(all) == 0 && time.Since(broken) < r.fast(patience) {
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := wait.For(ctx, time.Second); err != nil {
 			return nil, err
 		}
 		fired, err := r.fired(ctx, began)
@@ -235,7 +239,7 @@ func (r *rehearsal) await(ctx context.Context, p *producer, result *Result) erro
 		if time.Since(since) > stuck {
 			return nil
 		}
-		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -254,13 +258,4 @@ func (l *line) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connecting to the environment's Postgres: %w", err)
 	}
 	return db, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

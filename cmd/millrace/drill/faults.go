@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,13 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/millrace-cdk/millrace/local/rollout"
-	"github.com/millrace-cdk/millrace/spec"
+	"github.com/millrace-cdk/millrace/cmd/millrace/fault"
+	"github.com/millrace-cdk/millrace/internal/wait"
 )
 
 // poisonEvery is how many good events there are to one that the table can never take.
@@ -164,22 +161,13 @@ func (l *line) readErrors(ctx context.Context, key string, found map[string]bool
 // expire takes the clients' key out of its usage plan, and mends it by a new one. To disable the
 // key has the same effect; the emulator answers that with what AWS's clients cannot read.
 func (l *line) expire() scenario {
-	var old, made, plan string
-	enter := func(ctx context.Context, id string) error {
-		_, err := l.api.CreateUsagePlanKey(ctx, &apigateway.CreateUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &id, KeyType: aws.String("API_KEY")})
-		return err
-	}
+	old := fault.Broken{Kind: fault.Key}
+	broken, made := false, ""
 	return scenario{
 		what: "the clients' API key expires",
 		breaks: func(ctx context.Context) error {
-			var err error
-			var key string
-			if key, plan, err = l.keyAndPlan(ctx); err != nil {
-				return err
-			}
-			if _, err = l.api.DeleteUsagePlanKey(ctx, &apigateway.DeleteUsagePlanKeyInput{UsagePlanId: &plan, KeyId: &key}); err == nil {
-				old = key
-			}
+			err := old.Break(ctx, l.faulty())
+			broken = err == nil
 			return err
 		},
 		mends: func(ctx context.Context) error {
@@ -188,13 +176,13 @@ func (l *line) expire() scenario {
 				return err
 			}
 			made = aws.ToString(key.Id)
-			err = enter(ctx, made)
+			_, err = l.api.CreateUsagePlanKey(ctx, &apigateway.CreateUsagePlanKeyInput{UsagePlanId: aws.String(l.names["USAGE_PLAN"]), KeyId: &made, KeyType: aws.String("API_KEY")})
 			l.key.Store(key.Value)
 			return err
 		},
 		restore: func(ctx context.Context) (err error) {
-			if old != "" {
-				err = enter(ctx, old)
+			if broken {
+				err = old.Mend(ctx, l.faulty())
 			}
 			if made != "" {
 				_, deleted := l.api.DeleteApiKey(ctx, &apigateway.DeleteApiKeyInput{ApiKey: &made})
@@ -204,31 +192,6 @@ func (l *line) expire() scenario {
 			return err
 		},
 	}
-}
-
-// keyAndPlan are the ids of the clients' key and of the usage plan that lets it in.
-func (l *line) keyAndPlan(ctx context.Context) (key, plan string, err error) {
-	keys, err := l.api.GetApiKeys(ctx, &apigateway.GetApiKeysInput{IncludeValues: aws.Bool(true)})
-	if err != nil {
-		return "", "", fmt.Errorf("listing API keys: %w", err)
-	}
-	for _, k := range keys.Items {
-		if aws.ToString(k.Value) == l.APIKey {
-			key = aws.ToString(k.Id)
-		}
-	}
-	plans, err := l.api.GetUsagePlans(ctx, &apigateway.GetUsagePlansInput{KeyId: &key})
-	if err != nil {
-		return "", "", fmt.Errorf("listing usage plans: %w", err)
-	}
-	for _, p := range plans.Items {
-		for _, stage := range p.ApiStages {
-			if strings.HasSuffix(l.APIURL, "/"+aws.ToString(stage.ApiId)+"/"+aws.ToString(stage.Stage)) {
-				return key, aws.ToString(p.Id), nil
-			}
-		}
-	}
-	return "", "", fmt.Errorf("no usage plan lets the clients' key into %s", l.APIURL)
 }
 
 // fill has Postgres answer as on a full disk: SQLSTATE 53100, disk_full, to everything that would
@@ -255,14 +218,14 @@ func (l *line) fill() scenario {
 func (l *line) transformer() scenario {
 	var broken time.Time
 	var lake *firehosetypes.DeliveryStreamDescription
-	var back func(context.Context) error
+	var was *fault.Broken
 	mend := func(ctx context.Context) error {
-		if back == nil {
+		if was == nil {
 			return nil
 		}
-		undo := back
-		back = nil
-		return undo(ctx)
+		b := was
+		was = nil
+		return b.Mend(ctx, l.faulty())
 	}
 	return scenario{
 		what: "a broken transformer is deployed",
@@ -270,9 +233,12 @@ func (l *line) transformer() scenario {
 			if lake, err = l.toLake(ctx); err != nil {
 				return err
 			}
-			broken = time.Now()
-			back, err = l.breakFunction(ctx, processorOf(lake))
-			return err
+			b, err := fault.Look(ctx, l.faulty(), fault.Transformer)
+			if err != nil {
+				return err
+			}
+			broken, was = time.Now(), &b
+			return b.Break(ctx, l.faulty())
 		},
 		mends: func(ctx context.Context) error {
 			if err := mend(ctx); err != nil {
@@ -280,51 +246,11 @@ func (l *line) transformer() scenario {
 			}
 			// What failed last is still in the buffer for the error prefix; what failed first had arrived before the fault.
 			buffered := l.buffered(lake.Destinations[0].ExtendedS3DestinationDescription.BufferingHints)
-			if err := sleep(ctx, buffered); err != nil {
+			if err := wait.For(ctx, buffered); err != nil {
 				return err
 			}
 			return l.Millrace(ctx, "replay", "errors", "--since="+stamp(broken.Add(-buffered)))
 		},
 		restore: mend,
 	}
-}
-
-// processorOf is the ARN of a delivery stream's function.
-func processorOf(d *firehosetypes.DeliveryStreamDescription) string {
-	configuration := d.Destinations[0].ExtendedS3DestinationDescription.ProcessingConfiguration
-	if configuration == nil {
-		return ""
-	}
-	for _, processor := range configuration.Processors {
-		for _, p := range processor.Parameters {
-			if p.ParameterName == firehosetypes.ProcessorParameterNameLambdaArn {
-				return aws.ToString(p.ParameterValue)
-			}
-		}
-	}
-	return ""
-}
-
-// breakFunction deploys a function with a spec that is none, past every check. back makes it as it was.
-func (l *line) breakFunction(ctx context.Context, arn string) (back func(context.Context) error, err error) {
-	name, _ := rollout.Split(arn)
-	configuration, err := l.function.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	set := func(ctx context.Context, variables map[string]string) error {
-		_, err := l.function.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-			FunctionName: &name, Environment: &lambdatypes.Environment{Variables: variables},
-		})
-		return err
-	}
-	if err := set(ctx, map[string]string{spec.Variable: "no spec"}); err != nil {
-		return nil, fmt.Errorf("breaking %s: %w", name, err)
-	}
-	restore := func(ctx context.Context) error { return set(ctx, configuration.Environment.Variables) }
-	point, err := rollout.Force(ctx, l.function, arn) // no hook would let it through
-	if err != nil {
-		return nil, errors.Join(err, restore(ctx))
-	}
-	return func(ctx context.Context) error { return errors.Join(point(ctx), restore(ctx)) }, nil
 }

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -19,6 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/atrest"
+	"github.com/millrace-cdk/millrace/cmd/millrace/fault"
+	parts "github.com/millrace-cdk/millrace/cmd/millrace/line"
 	"github.com/millrace-cdk/millrace/local/cloud"
 )
 
@@ -26,6 +27,7 @@ import (
 type line struct {
 	Config
 	*cloud.Environment
+	names parts.Names
 
 	api      *apigateway.Client
 	delivery *firehose.Client
@@ -38,50 +40,38 @@ type line struct {
 	key atomic.Pointer[string] // that clients post with
 }
 
-func newLine(c Config) *line {
+func newLine(ctx context.Context, c Config) (*line, error) {
 	reach := c.Environment.AWS()
+	names, err := parts.Find(ctx, cloudformation.NewFromConfig(reach), "local")
+	if err != nil {
+		return nil, err
+	}
 	l := &line{
-		Config: c, Environment: c.Environment,
+		Config: c, Environment: c.Environment, names: names,
 		api: apigateway.NewFromConfig(reach), delivery: firehose.NewFromConfig(reach), database: rds.NewFromConfig(reach),
 		function: lambda.NewFromConfig(reach), stream: kinesis.NewFromConfig(reach),
 		bucket: s3.NewFromConfig(reach, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 	l.lake = atrest.NewLake(l.bucket, c.Environment.LakeBucket)
 	l.key.Store(&c.Environment.APIKey)
-	return l
+	return l, nil
 }
 
 func (l *line) apiKey() string { return *l.key.Load() }
 
 // toLake is the delivery stream that writes to the lake.
 func (l *line) toLake(ctx context.Context) (*firehosetypes.DeliveryStreamDescription, error) {
-	list, err := l.delivery.ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{Limit: aws.Int32(100)})
+	name := l.names["DELIVERY"]
+	output, err := l.delivery.DescribeDeliveryStream(ctx, &firehose.DescribeDeliveryStreamInput{DeliveryStreamName: &name})
 	if err != nil {
-		return nil, fmt.Errorf("listing delivery streams: %w", err)
+		return nil, fmt.Errorf("describing %s: %w", name, err)
 	}
-	for _, name := range list.DeliveryStreamNames {
-		output, err := l.delivery.DescribeDeliveryStream(ctx, &firehose.DescribeDeliveryStreamInput{DeliveryStreamName: &name})
-		if err != nil {
-			return nil, fmt.Errorf("describing %s: %w", name, err)
-		}
-		d := output.DeliveryStreamDescription
-		if len(d.Destinations) == 1 && strings.HasSuffix(aws.ToString(d.Destinations[0].ExtendedS3DestinationDescription.BucketARN), ":"+l.LakeBucket) {
-			return d, nil
-		}
-	}
-	return nil, fmt.Errorf("no delivery stream writes to %s", l.LakeBucket)
+	return output.DeliveryStreamDescription, nil
 }
 
-// instance is the deployed database instance.
-func (l *line) instance(ctx context.Context) (*string, error) {
-	found, err := l.database.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{})
-	if err != nil {
-		return nil, fmt.Errorf("describing database instances: %w", err)
-	}
-	if len(found.DBInstances) != 1 {
-		return nil, fmt.Errorf("%d database instances are deployed, expected 1", len(found.DBInstances))
-	}
-	return found.DBInstances[0].DBInstanceIdentifier, nil
+// faulty is the line as package fault takes it.
+func (l *line) faulty() fault.Line {
+	return fault.Line{AWS: l.AWS(), Names: l.names, DatabaseURL: l.DatabaseURL}
 }
 
 // execute runs statements as the database's master.

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/millrace-cdk/millrace/internal/wait"
 )
 
 // scenario is what a drill breaks, and how it is mended.
@@ -50,12 +52,9 @@ func Names() []string {
 const outage = 2 * time.Minute
 
 func (l *line) postgres() scenario {
+	id := l.names["DATABASE"]
 	start := func(ctx context.Context) error {
-		id, err := l.instance(ctx)
-		if err != nil {
-			return err
-		}
-		if _, err := l.database.StartDBInstance(ctx, &rds.StartDBInstanceInput{DBInstanceIdentifier: id}); err != nil {
+		if _, err := l.database.StartDBInstance(ctx, &rds.StartDBInstanceInput{DBInstanceIdentifier: &id}); err != nil {
 			return fmt.Errorf("starting the database: %w", err)
 		}
 		return l.answers(ctx)
@@ -63,11 +62,7 @@ func (l *line) postgres() scenario {
 	return scenario{
 		what: "Postgres is killed for two minutes", hold: outage,
 		breaks: func(ctx context.Context) error {
-			id, err := l.instance(ctx)
-			if err != nil {
-				return err
-			}
-			_, err = l.database.StopDBInstance(ctx, &rds.StopDBInstanceInput{DBInstanceIdentifier: id})
+			_, err := l.database.StopDBInstance(ctx, &rds.StopDBInstanceInput{DBInstanceIdentifier: &id})
 			return err
 		},
 		mends:   start,
@@ -84,7 +79,7 @@ func (l *line) answers(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if sleep(ctx, 200*time.Millisecond) != nil {
+		if wait.For(ctx, 200*time.Millisecond) != nil {
 			return err
 		}
 	}
@@ -143,7 +138,7 @@ func (l *line) deletion() scenario {
 			// It has begun to read with what comes from now on; what the old one had in its buffers
 			// when it was deleted went with it.
 			buffered := l.buffered(destination.BufferingHints)
-			if err := sleep(ctx, 2*time.Second); err != nil {
+			if err := wait.For(ctx, 2*time.Second); err != nil {
 				return err
 			}
 			return l.Millrace(ctx, "replay", "stream", "--since="+stamp(deleted.Add(-buffered)), "--until="+stamp(time.Now()))

@@ -12,9 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// runbookTag is the tag with the anchor of an alarm's section in the runbook (constructs/observe.RunbookTag).
-const runbookTag = "millrace:runbook"
-
 // watch evaluates the deployed alarms on the metrics that are emitted here, as if
 // each second of this machine were scale seconds of AWS's.
 type watch struct {
@@ -43,33 +40,15 @@ func newWatch(ctx context.Context, client *cloudwatch.Client, scale float64) (*w
 			return nil, fmt.Errorf("describing the alarms: %w", err)
 		}
 		for _, deployed := range page.MetricAlarms {
-			a, ok := newAlarm(deployed)
-			if !ok {
-				continue
+			if a, ok := newAlarm(deployed); ok {
+				w.alarms = append(w.alarms, a)
 			}
-			if a.Runbook, err = w.runbook(ctx, deployed.AlarmArn); err != nil {
-				return nil, err
-			}
-			w.alarms = append(w.alarms, a)
 		}
 	}
 	if len(w.alarms) == 0 {
 		return nil, fmt.Errorf("no alarm is deployed that can be evaluated")
 	}
 	return w, nil
-}
-
-// runbook is the alarm's anchor in the runbook; "" if it has none.
-func (w *watch) runbook(ctx context.Context, arn *string) (string, error) {
-	found, err := w.cloudwatch.ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: arn})
-	if err != nil {
-		return "", fmt.Errorf("reading the tags of %s: %w", aws.ToString(arn), err)
-	}
-	i := slices.IndexFunc(found.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == runbookTag })
-	if i < 0 {
-		return "", nil
-	}
-	return aws.ToString(found.Tags[i].Value), nil
 }
 
 // settled is how much later than its end a minute is evaluated: metrics are published once a second.

@@ -74,23 +74,19 @@ func Find(ctx context.Context, client API, env string) (Names, error) {
 	var own arn.ARN // of the stream, which stands in the stack's region and account
 	for _, name := range []string{"Foundation", "Pipeline"} {
 		stack := "Millrace-" + env + "-" + name
-		described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+		id, found, err := describe(ctx, client, stack)
 		if err != nil {
-			return nil, fmt.Errorf("describing stack %s: %w", stack, err)
+			return nil, err
 		}
-		for _, found := range described.Stacks {
-			if name == "Foundation" {
-				id, err := arn.Parse(aws.ToString(found.StackId))
-				if err != nil {
-					return nil, fmt.Errorf("reading the ARN of stack %s: %w", stack, err)
-				}
-				id.Service = "kinesis"
-				own = id
+		if name == "Foundation" {
+			if own, err = arn.Parse(id); err != nil {
+				return nil, fmt.Errorf("reading the ARN of stack %s: %w", stack, err)
 			}
-			for _, o := range found.Outputs {
-				if as, ok := outputs()[aws.ToString(o.OutputKey)]; ok {
-					names[as] = aws.ToString(o.OutputValue)
-				}
+			own.Service = "kinesis"
+		}
+		for key, value := range found {
+			if as, ok := outputs()[key]; ok {
+				names[as] = value
 			}
 		}
 		pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
@@ -109,6 +105,36 @@ func Find(ctx context.Context, client API, env string) (Names, error) {
 	own.Resource = "stream/" + names["STREAM_NAME"]
 	names["STREAM_ARN"] = own.String()
 	return names, nil
+}
+
+// Outputs are a stack's by their keys, of which it must have those that are named.
+func Outputs(ctx context.Context, client cloudformation.DescribeStacksAPIClient, stack string, names ...string) (map[string]string, error) {
+	_, found, err := describe(ctx, client, stack)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if found[name] == "" {
+			return nil, fmt.Errorf("stack %s has no output %s", stack, name)
+		}
+	}
+	return found, nil
+}
+
+// describe returns a stack's ARN and its outputs.
+func describe(ctx context.Context, client cloudformation.DescribeStacksAPIClient, stack string) (id string, outputs map[string]string, err error) {
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return "", nil, fmt.Errorf("describing stack %s: %w", stack, err)
+	}
+	outputs = map[string]string{}
+	for _, found := range described.Stacks {
+		id = aws.ToString(found.StackId)
+		for _, o := range found.Outputs {
+			outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+		}
+	}
+	return id, outputs, nil
 }
 
 // named is what a resource is called here, or nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"golang.org/x/time/rate"
 
+	"github.com/millrace-cdk/millrace/internal/wait"
 	"github.com/millrace-cdk/millrace/lambdas/event"
 )
 
@@ -132,11 +133,11 @@ func (s *sender) flush(ctx context.Context) error {
 
 // backoff waits before the next attempt.
 func backoff(ctx context.Context, attempt int) error {
-	wait := putMaxWait
+	most := putMaxWait
 	if attempt < 7 { // 100 ms << 6 is more than putMaxWait
-		wait = putWait << (attempt - 1)
+		most = putWait << (attempt - 1)
 	}
-	return sleep(ctx, wait/2+rand.N(wait/2))
+	return wait.For(ctx, most/2+rand.N(most/2))
 }
 
 // settle has nothing to wait for: one request is sent at a time.

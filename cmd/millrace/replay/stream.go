@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/millrace-cdk/millrace/internal/wait"
 	"github.com/millrace-cdk/millrace/lambdas/event"
 	"github.com/millrace-cdk/millrace/lambdas/kpl"
 )
@@ -138,7 +139,7 @@ func (r *shardReader) read(ctx context.Context, visit func([]Record, string) err
 			continue
 		}
 		if throttled := new(types.ProvisionedThroughputExceededException); errors.As(err, &throttled) {
-			if err := sleep(ctx, throttleWait); err != nil {
+			if err := wait.For(ctx, throttleWait); err != nil {
 				return err
 			}
 			continue
@@ -202,13 +203,4 @@ func unpack(r Record) []Record {
 		records[i].Origin.SubSequence = int64(i)
 	}
 	return records
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

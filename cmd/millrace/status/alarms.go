@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	deployed "github.com/millrace-cdk/millrace/cmd/millrace/alarm"
 )
 
 // CloudWatch is what looking at alarms takes of it.
@@ -32,27 +34,11 @@ func (a alarm) short() string {
 	return name
 }
 
-// alarmSection is the anchor that an alarm's description ends in.
-func alarmSection(description *string) string {
-	_, anchor, _ := strings.Cut(aws.ToString(description), "#")
-	return anchor
-}
-
 // breaching says whether the newest value is beyond the alarm's own limit. One value beyond
 // it is not yet an alarm, but it is what one looks for.
 func (a alarm) breaching() bool {
-	limit, value := aws.ToFloat64(a.Threshold), *a.value
-	switch a.ComparisonOperator {
-	case types.ComparisonOperatorGreaterThanThreshold:
-		return value > limit
-	case types.ComparisonOperatorGreaterThanOrEqualToThreshold:
-		return value >= limit
-	case types.ComparisonOperatorLessThanThreshold:
-		return value < limit
-	case types.ComparisonOperatorLessThanOrEqualToThreshold:
-		return value <= limit
-	}
-	return false
+	beyond, _ := deployed.Breaches(a.ComparisonOperator, *a.value, aws.ToFloat64(a.Threshold))
+	return beyond
 }
 
 // state is the alarm's, and where it has none its value's.
@@ -162,7 +148,7 @@ func alarmChecks(stage string, all []alarm) []Check {
 	for _, a := range all {
 		switch a.state() {
 		case Red:
-			checks = append(checks, Check{stage, a.short(), Red, a.text(), alarmSection(a.AlarmDescription)})
+			checks = append(checks, Check{stage, a.short(), Red, a.text(), deployed.Section(a.AlarmDescription)})
 		case OK:
 			fine++
 		case Unknown:

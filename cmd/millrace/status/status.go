@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/millrace-cdk/millrace/cmd/millrace/line"
+
+	deployed "github.com/millrace-cdk/millrace/cmd/millrace/alarm"
 )
 
 // Config says which line is looked at, and how.
@@ -76,7 +78,7 @@ func Run(ctx context.Context, config Config) Report {
 			state = Unknown
 		}
 		name := aws.ToString(c.AlarmName)
-		checks = append(checks, Check{symptoms, name[strings.LastIndex(name, "-")+1:], state, string(c.StateValue), alarmSection(c.AlarmDescription)})
+		checks = append(checks, Check{symptoms, name[strings.LastIndex(name, "-")+1:], state, string(c.StateValue), deployed.Section(c.AlarmDescription)})
 	}
 	if err != nil {
 		checks = append(checks, Check{Stage: symptoms, Name: "alarms", State: Unknown, Value: err.Error()})
