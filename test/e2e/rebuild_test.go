@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -27,16 +26,7 @@ import (
 // verifies runs `millrace verify` and returns its report and its exit status.
 func verifies(t *testing.T, args ...string) (report verify.Report, status int) {
 	t.Helper()
-	command := exec.Command("build/millrace", append([]string{"verify", "--json"}, args...)...)
-	command.Dir = root
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	if exit := new(exec.ExitError); err != nil {
-		require.ErrorAs(t, err, &exit)
-		status = exit.ExitCode()
-	}
-	require.NoError(t, json.Unmarshal(output, &report), "%s", problems.String())
+	status = tells(t, &report, append([]string{"verify", "--json"}, args...)...)
 	return report, status
 }
 

@@ -31,10 +31,10 @@ import (
 	"github.com/millrace-cdk/millrace/spec"
 )
 
-// replays runs `millrace replay` and returns its report and its exit status.
-func replays(t *testing.T, args ...string) (report replay.Report, status int) {
+// tells runs build/millrace, decodes the JSON that it prints and returns its exit status.
+func tells(t *testing.T, into any, args ...string) (status int) {
 	t.Helper()
-	command := exec.Command("build/millrace", append([]string{"replay", "--json", "--rate=100000"}, args...)...)
+	command := exec.Command("build/millrace", args...)
 	command.Dir = root
 	var problems bytes.Buffer
 	command.Stderr = &problems
@@ -43,7 +43,14 @@ func replays(t *testing.T, args ...string) (report replay.Report, status int) {
 		require.ErrorAs(t, err, &exit)
 		status = exit.ExitCode()
 	}
-	require.NoError(t, json.Unmarshal(output, &report), "%s", problems.String())
+	require.NoError(t, json.Unmarshal(output, into), "%s", problems.String())
+	return status
+}
+
+// replays runs `millrace replay` and returns its report and its exit status.
+func replays(t *testing.T, args ...string) (report replay.Report, status int) {
+	t.Helper()
+	status = tells(t, &report, append([]string{"replay", "--json", "--rate=100000"}, args...)...)
 	return report, status
 }
 

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,17 +58,8 @@ func (l live) deploy(t *testing.T, how string) {
 // rollsOut runs `millrace rollout` and returns what became of the function, and its exit status.
 func (l live) rollsOut(t *testing.T) (outcome rollout.Outcome, status int) {
 	t.Helper()
-	command := exec.Command("build/millrace", "rollout", "--json")
-	command.Dir = root
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	if exit := new(exec.ExitError); err != nil {
-		require.ErrorAs(t, err, &exit)
-		status = exit.ExitCode()
-	}
 	var outcomes []rollout.Outcome
-	require.NoError(t, json.Unmarshal(output, &outcomes), "%s", problems.String())
+	status = tells(t, &outcomes, "rollout", "--json")
 	for _, o := range outcomes {
 		if o.Function == l.function {
 			return o, status

@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +22,8 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/test/duckdb"
 )
 
 var flightCount = flag.Int("flights", 200_000, "how many events go through the lakes, up to the file's 200,000")
@@ -206,20 +207,6 @@ func (m *mirror) refused(t *testing.T) {
 	}, time.Minute, 100*time.Millisecond, "S3 has refused nothing")
 }
 
-// duckdb runs SQL and returns the rows of its last statement.
-func duckdb(t *testing.T, sql string) (rows [][]any) {
-	t.Helper()
-	command := exec.Command(filepath.Join(root, ".venv", "bin", "python"), "-c",
-		"import duckdb, json, sys; print(json.dumps(duckdb.execute(sys.stdin.read()).fetchall(), default=str))")
-	command.Stdin = strings.NewReader(sql)
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	require.NoError(t, err, "%s\n%s", sql, problems.String())
-	require.NoError(t, json.Unmarshal(output, &rows))
-	return rows
-}
-
 // onceView is the SQL by which the templates of prod make the view, and the database that it names: the
 // emulator takes no named query. DuckDB runs it as it stands.
 func onceView(t *testing.T) (database, sql string) {
@@ -287,7 +274,7 @@ func TestFlightsAreInBothLakesAndTheTableEachOnceAfterACrashAndAnOutage(t *testi
 			assert.Empty(t, report.Failed)
 			lost, replayed = now, replayed+report.Sent
 		}
-		found = duckdb(t, parquet.asTable(database)+fmt.Sprintf(`SELECT count(*), count(DISTINCT "millrace".id), count(DISTINCT type), count(DISTINCT hour) FROM %q."events" WHERE event_id LIKE 'flight-%%'`, database))
+		found = duckdb.Rows(t, root, parquet.asTable(database)+fmt.Sprintf(`SELECT count(*), count(DISTINCT "millrace".id), count(DISTINCT type), count(DISTINCT hour) FROM %q."events" WHERE event_id LIKE 'flight-%%'`, database))
 		return found[0][1].(float64) >= float64(n)
 	}, 3*time.Minute, time.Second, "lines, events, types, hours: %v", &found)
 	assert.GreaterOrEqual(t, lost, len(inCrash))
@@ -299,8 +286,8 @@ func TestFlightsAreInBothLakesAndTheTableEachOnceAfterACrashAndAnOutage(t *testi
 
 	const sums = `count(*), sum(delay), sum(distance), sum(time::DECIMAL(18, 9)),
 		sum(hash(delay::INT, distance::INT, time)::HUGEINT)::VARCHAR` // and that they are the same rows
-	stored := duckdb(t, parquet.asTable(database)+view+fmt.Sprintf(`; SELECT type, %s FROM %q."events_once" WHERE event_id LIKE 'flight-%%' GROUP BY type ORDER BY type`, sums, database))
-	source := duckdb(t, fmt.Sprintf(`SELECT if(delay >= %d, 'delayed', 'on-time') AS type, %s FROM (SELECT * FROM read_json('%s') LIMIT %d) GROUP BY type ORDER BY type`,
+	stored := duckdb.Rows(t, root, parquet.asTable(database)+view+fmt.Sprintf(`; SELECT type, %s FROM %q."events_once" WHERE event_id LIKE 'flight-%%' GROUP BY type ORDER BY type`, sums, database))
+	source := duckdb.Rows(t, root, fmt.Sprintf(`SELECT if(delay >= %d, 'delayed', 'on-time') AS type, %s FROM (SELECT * FROM read_json('%s') LIMIT %d) GROUP BY type ORDER BY type`,
 		delayed, sums, flightFile, n))
 	assert.Equal(t, source, stored)
 	t.Logf("type, count, sums of delay, distance, time and the rows' hashes: %v", stored)
@@ -311,7 +298,7 @@ func TestFlightsAreInBothLakesAndTheTableEachOnceAfterACrashAndAnOutage(t *testi
 	assert.Equal(t, n, rows)
 	require.Eventually(t, func() bool { // DuckDB takes half of a surrogate pair, which other tests send, for an error
 		lines.refresh(t)
-		found = duckdb(t, fmt.Sprintf(`SELECT count(DISTINCT _millrace.id) FROM read_json('%s/events/**/*.json.gz', format = 'newline_delimited', ignore_errors = true, columns = {event_id: 'VARCHAR', _millrace: 'STRUCT(id VARCHAR)'}) WHERE event_id LIKE 'flight-%%'`, lines.folder))
+		found = duckdb.Rows(t, root, fmt.Sprintf(`SELECT count(DISTINCT _millrace.id) FROM read_json('%s/events/**/*.json.gz', format = 'newline_delimited', ignore_errors = true, columns = {event_id: 'VARCHAR', _millrace: 'STRUCT(id VARCHAR)'}) WHERE event_id LIKE 'flight-%%'`, lines.folder))
 		return found[0][0].(float64) >= float64(n)
 	}, time.Minute, time.Second, "the lake of lines has %v events", &found)
 	t.Run("and in the table again when the database is dropped and rebuilt from the lake", func(t *testing.T) { rebuilds(t, db, from) })

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/lambdas/notifier"
+	"github.com/millrace-cdk/millrace/test/duckdb"
 )
 
 // anomaly is a row of the table anomalies.
@@ -26,7 +27,7 @@ type anomaly struct {
 
 // compareAnomalies holds Flink's anomalies to those that are computed here from DuckDB's scores.
 func compareAnomalies(t *testing.T, got []map[string]any, readings string) (found []anomaly) {
-	scores := duckdb(t, fmt.Sprintf(`
+	scores := duckdb.Rows(t, root, fmt.Sprintf(`
 		WITH quartiles AS (
 			SELECT series, occurred_at AS measured_at, measured, count(*) OVER recent AS points,
 				quantile_cont(measured, 0.25) OVER recent AS low, quantile_cont(measured, 0.5) OVER recent AS mid, quantile_cont(measured, 0.75) OVER recent AS high

@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace-cdk/millrace/internal/flinkapp"
+	"github.com/millrace-cdk/millrace/test/duckdb"
 )
 
 var update = flag.Bool("update", false, "rewrite the table of docs/analytics.md")
@@ -158,22 +159,8 @@ func flinkVersion(t *testing.T, python string) string {
 	return strings.TrimSpace(string(said))
 }
 
-// duckdb runs SQL and returns the rows of its last statement.
-func duckdb(t *testing.T, sql string) (rows [][]any) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(root, ".venv", "bin", "python"), "-c",
-		"import duckdb, json, sys; print(json.dumps(duckdb.execute(sys.stdin.read()).fetchall(), default=str))")
-	command.Stdin = strings.NewReader(sql)
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	require.NoError(t, err, "%s\n%s", sql, problems.String())
-	require.NoError(t, json.Unmarshal(output, &rows))
-	return rows
-}
-
 func compareWindows(t *testing.T, got []map[string]any, events string) {
-	want := duckdb(t, fmt.Sprintf(`SELECT event_type, strftime(time_bucket(INTERVAL 10 MINUTES, occurred_at), '%%Y-%%m-%%dT%%H:%%M:%%SZ') AS window_start,
+	want := duckdb.Rows(t, root, fmt.Sprintf(`SELECT event_type, strftime(time_bucket(INTERVAL 10 MINUTES, occurred_at), '%%Y-%%m-%%dT%%H:%%M:%%SZ') AS window_start,
 		count(*), sum(measured), min(measured), max(measured)
 		FROM read_json('%s', format = 'newline_delimited', columns = {event_type: 'VARCHAR', occurred_at: 'TIMESTAMP', measured: 'DOUBLE'})
 		GROUP BY 1, 2`, events))
