@@ -12,9 +12,9 @@ import (
 // Object is a JSON object of a template.
 type Object = map[string]any
 
-// Resources are those of all templates of the environment in folder, by STACK/ID: golden ones,
+// Read returns the templates of the environment in folder by their stacks: golden ones,
 // ENVIRONMENT-STACK.template.json, or what the CDK CLI synthesized, Millrace-ENVIRONMENT-STACK.template.json.
-func Resources(folder, environment string) (map[string]Object, error) {
+func Read(folder, environment string) (map[string][]byte, error) {
 	const suffix = ".template.json"
 	var paths []string
 	var prefix string
@@ -30,17 +30,29 @@ func Resources(folder, environment string) (map[string]Object, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("finding the templates of %s: %s has none", environment, folder)
 	}
-	all := map[string]Object{}
+	all := map[string][]byte{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("reading a template: %w", err)
 		}
+		all[strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), prefix), suffix)] = text
+	}
+	return all, nil
+}
+
+// Resources are those of all templates that [Read] returns, by STACK/ID.
+func Resources(folder, environment string) (map[string]Object, error) {
+	templates, err := Read(folder, environment)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Object{}
+	for stack, text := range templates {
 		var template struct{ Resources map[string]Object }
 		if err := json.Unmarshal(text, &template); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, err)
+			return nil, fmt.Errorf("reading %s of %s: %w", stack, environment, err)
 		}
-		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), prefix), suffix)
 		for id, resource := range template.Resources {
 			all[stack+"/"+id] = resource
 		}

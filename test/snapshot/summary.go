@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // template is what a summary reads of a CloudFormation template.
@@ -33,25 +33,17 @@ type page struct {
 
 // read returns the environment whose templates are ENVIRONMENT-*.template.json of folder.
 func read(folder, environment string) (page, error) {
-	const suffix = ".template.json"
 	p := page{stacks: map[string]template{}, exports: map[string]any{}}
-	paths, err := filepath.Glob(filepath.Join(folder, environment+"-*"+suffix))
+	templates, err := cfn.Read(folder, environment)
 	if err != nil {
-		return p, fmt.Errorf("finding the templates of %s: %w", environment, err)
+		return p, err
 	}
-	if len(paths) == 0 {
-		return p, fmt.Errorf("finding the templates of %s: %s has none", environment, folder)
-	}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return p, fmt.Errorf("reading a template: %w", err)
-		}
+	for name, text := range templates {
 		var stack template
 		if err := json.Unmarshal(text, &stack); err != nil {
-			return p, fmt.Errorf("reading %s: %w", path, err)
+			return p, fmt.Errorf("reading %s of %s: %w", name, environment, err)
 		}
-		p.stacks[strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), environment+"-"), suffix)] = stack
+		p.stacks[name] = stack
 		for _, output := range stack.Outputs {
 			if name, ok := output.Export.Name.(string); ok {
 				p.exports[name] = output.Value

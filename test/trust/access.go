@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // Statement is one of a policy document.
@@ -22,13 +24,13 @@ type Statement struct {
 // statements reads a policy document.
 func statements(document any) []Statement {
 	var all []Statement
-	for _, s := range list(at(document, "Statement")) {
+	for _, s := range list(cfn.At(document, "Statement")) {
 		o := object(s)
 		one := Statement{
 			Allow: o["Effect"] == "Allow", Actions: texts(list(o["Action"])), Resources: list(o["Resource"]),
 			Principal: o["Principal"], Condition: o["Condition"],
 		}
-		one.Anyone = slices.Contains(list(one.Principal), any("*")) || slices.Contains(list(at(one.Principal, "AWS")), any("*"))
+		one.Anyone = slices.Contains(list(one.Principal), any("*")) || slices.Contains(list(cfn.At(one.Principal, "AWS")), any("*"))
 		one.negated = o["NotAction"] != nil || o["NotResource"] != nil || o["NotPrincipal"] != nil
 		one.everyResource = slices.ContainsFunc(one.Resources, func(r any) bool { return r == "*" || r == "arn*" || r == "arn:*" })
 		all = append(all, one)
@@ -64,7 +66,7 @@ func wild(action string) bool {
 func leastPrivilege(_ *App, r Resource, say func(string, ...any)) {
 	documents := []any{r.Get("PolicyDocument")}
 	for _, inline := range list(r.Get("Policies")) {
-		documents = append(documents, at(inline, "PolicyDocument"))
+		documents = append(documents, cfn.At(inline, "PolicyDocument"))
 	}
 	for _, document := range documents {
 		for _, s := range statements(document) {
@@ -95,7 +97,7 @@ var warehouse = []string{"redshift-serverless.amazonaws.com", "redshift.amazonaw
 func trusted(_ *App, r Resource, say func(string, ...any)) {
 	var by []string
 	for _, s := range statements(r.Get("AssumeRolePolicyDocument")) {
-		services := texts(at(s.Principal, "Service"))
+		services := texts(cfn.At(s.Principal, "Service"))
 		by = append(by, services...)
 		if s.negated || len(object(s.Principal)) != 1 || len(services) == 0 || !strings.HasSuffix(services[0], ".amazonaws.com") {
 			said, _ := json.Marshal(s.Principal)
@@ -138,21 +140,21 @@ func admitted(a *App, r Resource, say func(string, ...any)) {
 		}
 		// Of an endpoint, the policy narrows what those inside may do: everyone is admitted to one resource.
 		endpoint := r.Type == "AWS::EC2::VPCEndpoint" && !s.everyResource && !slices.ContainsFunc(s.Actions, wild)
-		account := at(s.Condition, "StringEquals", "aws:PrincipalAccount")
-		inside := r.Type == apiType && at(s.Condition, "StringEquals", "aws:SourceVpce") != nil
+		account := cfn.At(s.Condition, "StringEquals", "aws:PrincipalAccount")
+		inside := r.Type == apiType && cfn.At(s.Condition, "StringEquals", "aws:SourceVpce") != nil
 		if s.negated || s.Anyone && !endpoint && !inside && account == nil {
 			say("it admits everyone to %s", s.Actions)
 		}
 		if endpoint && account == nil && len(a.references(r.Stack, s.Resources)) > 0 {
 			say("it admits other accounts to %s", s.Actions)
 		}
-		if at(s.Principal, "Service") != nil && at(s.Condition, "StringEquals", "aws:SourceAccount") == nil && at(s.Condition, "ArnLike", "aws:SourceArn") == nil {
+		if cfn.At(s.Principal, "Service") != nil && cfn.At(s.Condition, "StringEquals", "aws:SourceAccount") == nil && cfn.At(s.Condition, "ArnLike", "aws:SourceArn") == nil {
 			say("it admits a service for any account")
 		}
-		by := texts(at(s.Principal, "AWS"))
+		by := texts(cfn.At(s.Principal, "AWS"))
 		own := strings.HasSuffix(strings.Join(by, ""), ":root") && slices.Contains(by, "AWS::AccountId")
 		// CloudWatch publishes to an encrypted topic with the topic's key, on behalf of this account's alarms alone.
-		publishes := at(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey"})
+		publishes := cfn.At(s.Principal, "Service") == "cloudwatch.amazonaws.com" && slices.Equal(s.Actions, []string{"kms:Decrypt", "kms:GenerateDataKey"})
 		if r.Type == keyType && !publishes && (!own || s.Condition == nil && !slices.Equal(s.Actions, []string{"kms:*"})) {
 			say("it admits others than the account, or without a condition, to %s", s.Actions)
 		}
@@ -176,7 +178,7 @@ func invoked(_ *App, r Resource, say func(string, ...any)) {
 
 func secretsKey(a *App, r Resource, say func(string, ...any)) {
 	for _, s := range statements(r.Get("PolicyDocument")) {
-		if !s.Allow || !slices.Contains(s.Actions, "kms:Decrypt") || at(s.Condition, "StringEquals", "kms:ViaService") != nil {
+		if !s.Allow || !slices.Contains(s.Actions, "kms:Decrypt") || cfn.At(s.Condition, "StringEquals", "kms:ViaService") != nil {
 			continue
 		}
 		for _, secret := range a.Resources(secretType) {
@@ -204,10 +206,10 @@ func copies(a *App, r Resource, say func(string, ...any)) {
 		if !slices.ContainsFunc(s.Actions, func(action string) bool { return strings.HasPrefix(action, "kms:") }) {
 			continue
 		}
-		if at(s.Condition, "StringEquals", "kms:ViaService") == nil || at(s.Condition, "StringLike", "kms:EncryptionContext:aws:s3:arn") == nil {
+		if cfn.At(s.Condition, "StringEquals", "kms:ViaService") == nil || cfn.At(s.Condition, "StringLike", "kms:EncryptionContext:aws:s3:arn") == nil {
 			say("%s is not for the objects of a bucket alone", s.Actions)
 		}
-		if strings.Contains(strings.Join(texts(s.Resources), ""), ":key/*") && at(s.Condition, "ForAnyValue:StringEquals", "kms:ResourceAliases") == nil {
+		if strings.Contains(strings.Join(texts(s.Resources), ""), ":key/*") && cfn.At(s.Condition, "ForAnyValue:StringEquals", "kms:ResourceAliases") == nil {
 			say("%s is for every key of a region", s.Actions)
 		}
 	}
@@ -234,7 +236,7 @@ func deniedToCode(a *App, role Resource, actions []string) bool {
 			continue
 		}
 		for _, s := range statements(p.Get("PolicyDocument")) {
-			if !s.Allow && s.everyResource && at(s.Condition, "ArnEquals", "lambda:SourceFunctionArn") != nil &&
+			if !s.Allow && s.everyResource && cfn.At(s.Condition, "ArnEquals", "lambda:SourceFunctionArn") != nil &&
 				!slices.ContainsFunc(actions, func(action string) bool { return !slices.Contains(s.Actions, action) }) {
 				return true
 			}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 func alarmRules() []Rule {
@@ -31,13 +33,13 @@ type metric struct {
 func metrics(r Resource) []metric {
 	if name := text(r.Get("MetricName")); name != "" {
 		stat := text(r.Get("Statistic")) + text(r.Get("ExtendedStatistic"))
-		return []metric{{text(r.Get("Namespace")), name, stat, number(r.Get("Period")), list(r.Get("Dimensions"))}}
+		return []metric{{text(r.Get("Namespace")), name, stat, cfn.Number(r.Get("Period")), list(r.Get("Dimensions"))}}
 	}
 	var all []metric
 	for _, m := range list(r.Get("Metrics")) {
-		if s := at(m, "MetricStat"); s != nil {
-			of := at(s, "Metric")
-			all = append(all, metric{text(at(of, "Namespace")), text(at(of, "MetricName")), text(at(s, "Stat")), number(at(s, "Period")), list(at(of, "Dimensions"))})
+		if s := cfn.At(m, "MetricStat"); s != nil {
+			of := cfn.At(s, "Metric")
+			all = append(all, metric{text(cfn.At(of, "Namespace")), text(cfn.At(of, "MetricName")), text(cfn.At(s, "Stat")), cfn.Number(cfn.At(s, "Period")), list(cfn.At(of, "Dimensions"))})
 		}
 	}
 	return all
@@ -71,7 +73,7 @@ var insights = regexp.MustCompile(`^SELECT SUM\(\w+\) FROM SCHEMA\("AWS/Kinesis"
 // queries says whether the alarm looks at a query of Metrics Insights alone, and at one stream.
 func (a *App) queries(r Resource) bool {
 	all := list(r.Get("Metrics"))
-	return len(all) == 1 && insights.MatchString(a.render(r.Stack, at(all[0], "Expression")))
+	return len(all) == 1 && insights.MatchString(a.render(r.Stack, cfn.At(all[0], "Expression")))
 }
 
 func dimensions(a *App, r Resource, say func(string, ...any)) {
@@ -81,7 +83,7 @@ func dimensions(a *App, r Resource, say func(string, ...any)) {
 	for _, m := range metrics(r) {
 		got := map[string]any{}
 		for _, d := range m.dimensions {
-			got[text(at(d, "Name"))] = at(d, "Value")
+			got[text(cfn.At(d, "Name"))] = cfn.At(d, "Value")
 		}
 		if len(got) == 0 && filtered(a, m) {
 			continue
@@ -160,7 +162,7 @@ func named(a *App, r Resource, say func(string, ...any)) {
 func filtered(a *App, m metric) bool {
 	return slices.ContainsFunc(a.Resources("AWS::Logs::MetricFilter"), func(f Resource) bool {
 		return slices.ContainsFunc(list(f.Get("MetricTransformations")), func(t any) bool {
-			return at(t, "MetricName") == m.name && at(t, "MetricNamespace") == m.namespace && at(t, "Dimensions") == nil
+			return cfn.At(t, "MetricName") == m.name && cfn.At(t, "MetricNamespace") == m.namespace && cfn.At(t, "Dimensions") == nil
 		})
 	})
 }
@@ -171,15 +173,15 @@ func (a *App) names(stack string, value any, kind string) bool {
 	if literal := text(value); literal != "" {
 		return slices.ContainsFunc(a.Resources(kind), func(r Resource) bool { return r.Get("Name") == literal })
 	}
-	if name := text(at(value, "Fn::ImportValue")); name != "" {
+	if name := text(cfn.At(value, "Fn::ImportValue")); name != "" {
 		from, exported := a.export(name)
 		return a.names(from, exported, kind)
 	}
-	if attribute := list(at(value, "Fn::GetAtt")); len(attribute) == 2 && attribute[1] == "Arn" {
+	if attribute := list(cfn.At(value, "Fn::GetAtt")); len(attribute) == 2 && attribute[1] == "Arn" {
 		return false
 	}
 	of := a.references(stack, value)
-	return len(of) == 1 && of[0].Type == kind && at(value, "Fn::Join") == nil && at(value, "Fn::Sub") == nil
+	return len(of) == 1 && of[0].Type == kind && cfn.At(value, "Fn::Join") == nil && cfn.At(value, "Fn::Sub") == nil
 }
 
 // limitedPerSecond are metrics whose limits AWS states per second.
@@ -193,7 +195,7 @@ func limitedPerSecond(name string) bool {
 func perSecond(_ *App, r Resource, say func(string, ...any)) {
 	var expressions strings.Builder
 	for _, m := range list(r.Get("Metrics")) {
-		expressions.WriteString(text(at(m, "Expression")))
+		expressions.WriteString(text(cfn.At(m, "Expression")))
 	}
 	limits := slices.ContainsFunc(metrics(r), func(m metric) bool { return strings.Contains(m.name, "PerSecondLimit") })
 	// A sum over a sum of the same time is a share.
@@ -202,7 +204,7 @@ func perSecond(_ *App, r Resource, say func(string, ...any)) {
 	}
 	for _, m := range metrics(r) {
 		divides := strings.Contains(expressions.String(), "PERIOD(") || strings.Contains(expressions.String(), fmt.Sprintf("/%g", m.period))
-		constant := expressions.Len() == 0 && number(r.Get("Threshold")) > 0
+		constant := expressions.Len() == 0 && cfn.Number(r.Get("Threshold")) > 0
 		if m.stat == "Sum" && limitedPerSecond(m.name) && (limits || constant || strings.Contains(expressions.String(), "/")) && !divides {
 			say("the sum of %s over %g s is not divided by them", m.name, m.period)
 		}
@@ -324,7 +326,7 @@ func finer(a *App, r Resource, say func(string, ...any)) {
 		}
 	case deliveryType:
 		_, to := destination(r)
-		asked := slices.Contains(texts(at(to, "ProcessingConfiguration")), "MetadataExtraction") && at(to, "DynamicPartitioningConfiguration") != nil
+		asked := slices.Contains(texts(cfn.At(to, "ProcessingConfiguration")), "MetadataExtraction") && cfn.At(to, "DynamicPartitioningConfiguration") != nil
 		if asked && !watches(func(alarm Resource) bool {
 			return slices.ContainsFunc(metrics(alarm), func(m metric) bool { return strings.HasPrefix(m.name, "FailedPartitionKeys") && filtered(a, m) })
 		}) {

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 func apiRules() []Rule {
@@ -28,10 +30,10 @@ var (
 
 func method(a *App, r Resource, say func(string, ...any)) {
 	integration := r.Get("Integration")
-	if at(integration, "PassthroughBehavior") != "NEVER" {
+	if cfn.At(integration, "PassthroughBehavior") != "NEVER" {
 		say("bodies without a template are passed through")
 	}
-	if at(integration, "Type") == "MOCK" {
+	if cfn.At(integration, "Type") == "MOCK" {
 		return // answers by itself: health, and the preflight of CORS
 	}
 	key := r.Get("ApiKeyRequired") == true
@@ -44,13 +46,13 @@ func method(a *App, r Resource, say func(string, ...any)) {
 	if r.Get("RequestValidatorId") == nil || r.Get("RequestModels") == nil {
 		say("it takes any body")
 	}
-	if len(a.references(r.Stack, at(integration, "Credentials"))) != 1 {
+	if len(a.references(r.Stack, cfn.At(integration, "Credentials"))) != 1 {
 		say("it has no role of its own")
 	}
-	if uri := a.render(r.Stack, at(integration, "Uri")); !write.MatchString(uri) {
+	if uri := a.render(r.Stack, cfn.At(integration, "Uri")); !write.MatchString(uri) {
 		say("it calls %s", uri)
 	}
-	for _, template := range object(at(integration, "RequestTemplates")) {
+	for _, template := range object(cfn.At(integration, "RequestTemplates")) {
 		name := streamName.FindStringSubmatch(a.render(r.Stack, template))
 		if name == nil || fromClient.MatchString(name[1]) || name[1] == "" {
 			say("the client chooses the stream")
@@ -70,7 +72,7 @@ func model(_ *App, r Resource, say func(string, ...any)) {
 	}
 	for name, property := range object(r.Get("Schema", "properties")) {
 		// Kinesis takes 500 records in one call of PutRecords.
-		if most := number(at(property, "maxItems")); at(property, "type") == "array" && (most < 1 || most > 500) {
+		if most := cfn.Number(cfn.At(property, "maxItems")); cfn.At(property, "type") == "array" && (most < 1 || most > 500) {
 			say("%s may have any number of items", name)
 		}
 	}
@@ -79,17 +81,17 @@ func model(_ *App, r Resource, say func(string, ...any)) {
 func stage(_ *App, r Resource, say func(string, ...any)) {
 	all := false
 	for _, s := range list(r.Get("MethodSettings")) {
-		all = all || at(s, "ResourcePath") == "/*" && at(s, "HttpMethod") == "*"
-		if at(s, "DataTraceEnabled") != false {
+		all = all || cfn.At(s, "ResourcePath") == "/*" && cfn.At(s, "HttpMethod") == "*"
+		if cfn.At(s, "DataTraceEnabled") != false {
 			say("bodies are logged")
 		}
-		if level := at(s, "LoggingLevel"); level != "ERROR" && level != "INFO" {
+		if level := cfn.At(s, "LoggingLevel"); level != "ERROR" && level != "INFO" {
 			say("errors are not logged")
 		}
-		if at(s, "MetricsEnabled") != true {
+		if cfn.At(s, "MetricsEnabled") != true {
 			say("methods are not measured")
 		}
-		if number(at(s, "ThrottlingRateLimit")) <= 0 || number(at(s, "ThrottlingBurstLimit")) <= 0 {
+		if cfn.Number(cfn.At(s, "ThrottlingRateLimit")) <= 0 || cfn.Number(cfn.At(s, "ThrottlingBurstLimit")) <= 0 {
 			say("a method has no limit of its own")
 		}
 	}
@@ -131,15 +133,15 @@ func webACL(a *App, r Resource, say func(string, ...any)) {
 func blocks(_ *App, r Resource, say func(string, ...any)) {
 	wanted := []string{"RateByAddress", "MaxBodySize", "AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList"}
 	for _, rule := range list(r.Get("Rules")) {
-		name := text(at(rule, "Name"))
-		blocking := at(rule, "Action", "Block") != nil || at(rule, "OverrideAction", "None") != nil
+		name := text(cfn.At(rule, "Name"))
+		blocking := cfn.At(rule, "Action", "Block") != nil || cfn.At(rule, "OverrideAction", "None") != nil
 		if !blocking {
 			say("%s does not block", name)
 		}
 		if i := slices.Index(wanted, name); i >= 0 {
 			wanted = slices.Delete(wanted, i, i+1)
 		}
-		if at(rule, "VisibilityConfig", "CloudWatchMetricsEnabled") != true {
+		if cfn.At(rule, "VisibilityConfig", "CloudWatchMetricsEnabled") != true {
 			say("%s is not measured", name)
 		}
 		// A sampled request is shown with its headers, the key among them, unless they are protected below.
@@ -156,7 +158,7 @@ func blocks(_ *App, r Resource, say func(string, ...any)) {
 }
 
 func plan(_ *App, r Resource, say func(string, ...any)) {
-	if number(r.Get("Throttle", "RateLimit")) <= 0 || number(r.Get("Throttle", "BurstLimit")) <= 0 {
+	if cfn.Number(r.Get("Throttle", "RateLimit")) <= 0 || cfn.Number(r.Get("Throttle", "BurstLimit")) <= 0 {
 		say("it has no limit")
 	}
 }

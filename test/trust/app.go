@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // Template is a CloudFormation template as encoding/json reads it.
@@ -111,7 +113,7 @@ var logicalHash = regexp.MustCompile(`[0-9A-F]{8}([0-9a-f]{32})?$`)
 func (r Resource) Name() string { return logicalHash.ReplaceAllString(r.ID, "") }
 
 // Get returns the property at path, nil if there is none.
-func (r Resource) Get(path ...string) any { return at(r.Body["Properties"], path...) }
+func (r Resource) Get(path ...string) any { return cfn.At(r.Body["Properties"], path...) }
 
 // is says whether both are the same resource.
 func (r Resource) is(other Resource) bool { return r.Stack == other.Stack && r.ID == other.ID }
@@ -156,7 +158,7 @@ func (a *App) export(name string) (stack string, value any) {
 		a.exports = map[string]exported{}
 		for stack, template := range a.Stacks {
 			for _, output := range object(template["Outputs"]) {
-				a.exports[text(at(output, "Export", "Name"))] = exported{stack, at(output, "Value")}
+				a.exports[text(cfn.At(output, "Export", "Name"))] = exported{stack, cfn.At(output, "Value")}
 			}
 		}
 	}
@@ -167,14 +169,6 @@ func (a *App) export(name string) (stack string, value any) {
 // refers says whether value, of stack, refers to r.
 func (a *App) refers(stack string, value any, r Resource) bool {
 	return slices.ContainsFunc(a.references(stack, value), r.is)
-}
-
-// at follows path through objects, nil where it ends.
-func at(value any, path ...string) any {
-	for _, key := range path {
-		value = object(value)[key]
-	}
-	return value
 }
 
 func object(value any) map[string]any { o, _ := value.(map[string]any); return o }
@@ -190,20 +184,6 @@ func list(value any) []any {
 		return v
 	}
 	return []any{value}
-}
-
-// number is value as a number, in whichever form CloudFormation has it; 0 if it is none.
-func number(value any) float64 {
-	switch v := value.(type) {
-	case float64:
-		return v
-	case string:
-		var n float64
-		if _, err := fmt.Sscanf(v, "%g", &n); err == nil {
-			return n
-		}
-	}
-	return 0
 }
 
 // texts are all strings in value at any depth, keys excepted.

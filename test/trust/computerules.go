@@ -3,6 +3,8 @@ package trust
 import (
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 func computeRules() []Rule {
@@ -60,7 +62,7 @@ func bounded(a *App, r Resource, say func(string, ...any)) {
 	if len(list(r.Get("VpcConfig", "SubnetIds"))) < 2 || len(list(r.Get("VpcConfig", "SecurityGroupIds"))) == 0 {
 		say("it is not in the database's VPC, in two zones")
 	}
-	if number(r.Get("MemorySize")) < 256 {
+	if cfn.Number(r.Get("MemorySize")) < 256 {
 		say("it has under 256 MB")
 	}
 	if !connects {
@@ -68,9 +70,9 @@ func bounded(a *App, r Resource, say func(string, ...any)) {
 	}
 	connections := 0.0
 	for _, p := range a.Resources(parametersType) {
-		connections = max(connections, number(p.Get("Parameters", "max_connections")))
+		connections = max(connections, cfn.Number(p.Get("Parameters", "max_connections")))
 	}
-	if most := number(r.Get("ReservedConcurrentExecutions")); most <= 0 || connections > 0 && most > connections/2 {
+	if most := cfn.Number(r.Get("ReservedConcurrentExecutions")); most <= 0 || connections > 0 && most > connections/2 {
 		say("%g may run at once, of %g connections", most, connections)
 	}
 }
@@ -86,33 +88,33 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 		say("it cannot say which record failed")
 	}
 	// Fewer than ten attempts are over before a database has failed over.
-	if n := number(r.Get("MaximumRetryAttempts")); n < 10 || n > 10000 {
+	if n := cfn.Number(r.Get("MaximumRetryAttempts")); n < 10 || n > 10000 {
 		say("it tries %g times", n)
 	}
-	age := number(r.Get("MaximumRecordAgeInSeconds"))
+	age := cfn.Number(r.Get("MaximumRecordAgeInSeconds"))
 	if age < 60 {
 		say("it tries forever: the age of a record is %g s at most", age)
 	}
 	for _, stream := range a.references(r.Stack, r.Get("EventSourceArn")) {
-		if age >= 3600*number(stream.Get("RetentionPeriodHours")) {
+		if age >= 3600*cfn.Number(stream.Get("RetentionPeriodHours")) {
 			say("a record expires before it is kept")
 		}
-		parallel := number(r.Get("ParallelizationFactor"))
+		parallel := cfn.Number(r.Get("ParallelizationFactor"))
 		if parallel == 0 {
 			parallel = 1
 		}
 		if parallel < 1 || parallel > 10 {
 			say("its parallelization factor is %g, of 1 to 10", parallel)
 		}
-		shards := max(number(stream.Get("ShardCount")), 4) // an on-demand stream begins with four
+		shards := max(cfn.Number(stream.Get("ShardCount")), 4) // an on-demand stream begins with four
 		if stream.Get("StreamModeDetails", "StreamMode") == "PROVISIONED" {
-			shards = number(stream.Get("ShardCount"))
+			shards = cfn.Number(stream.Get("ShardCount"))
 		}
 		for _, f := range a.invoked(r) {
 			if windowed(r) && f.Get("ReservedConcurrentExecutions") == nil {
 				continue // a window has one invocation of a shard at a time, and nothing behind it that more could harm
 			}
-			if most := number(f.Get("ReservedConcurrentExecutions")); shards*parallel > most {
+			if most := cfn.Number(f.Get("ReservedConcurrentExecutions")); shards*parallel > most {
 				say("%g shards by %g at once are more than the function's %g", shards, parallel, most)
 			}
 		}
@@ -120,7 +122,7 @@ func mapping(a *App, r Resource, say func(string, ...any)) {
 }
 
 // windowed says whether the mapping has tumbling windows.
-func windowed(mapping Resource) bool { return number(mapping.Get("TumblingWindowInSeconds")) > 0 }
+func windowed(mapping Resource) bool { return cfn.Number(mapping.Get("TumblingWindowInSeconds")) > 0 }
 
 // invoked are the functions that the mapping invokes, by their alias or without one.
 func (a *App) invoked(mapping Resource) []Resource {
@@ -138,12 +140,12 @@ func (a *App) invoked(mapping Resource) []Resource {
 func delivers(a *App, r Resource, say func(string, ...any)) {
 	_, to := destination(r)
 	for _, part := range append(objects(r), to) {
-		if at(part, "CloudWatchLoggingOptions", "Enabled") != true {
+		if cfn.At(part, "CloudWatchLoggingOptions", "Enabled") != true {
 			say("its errors are not logged")
 		}
 	}
 	for _, part := range objects(r) {
-		if text(at(part, "ErrorOutputPrefix")) == "" {
+		if text(cfn.At(part, "ErrorOutputPrefix")) == "" {
 			say("what fails lies among what did not")
 		}
 		if len(a.references(r.Stack, objectKey(part))) == 0 {
@@ -175,9 +177,9 @@ func rollsBack(a *App, r Resource, say func(string, ...any)) {
 }
 
 func custom(a *App, r Resource, say func(string, ...any)) {
-	timeout := number(r.Get("ServiceTimeout"))
+	timeout := cfn.Number(r.Get("ServiceTimeout"))
 	for _, f := range a.references(r.Stack, r.Get("ServiceToken")) {
-		if own := number(f.Get("Timeout")); own == 0 || timeout <= own {
+		if own := cfn.Number(f.Get("Timeout")); own == 0 || timeout <= own {
 			say("its function runs %g s, and CloudFormation waits %g s", own, timeout)
 		}
 	}

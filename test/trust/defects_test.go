@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // defect is one that published systems of this kind ship, made in prod's templates.
@@ -119,7 +121,7 @@ func defects() []defect {
 			object(p.properties(methodType, "IngestRestApieventsPOST")["Integration"])["PassthroughBehavior"] = "WHEN_NO_TEMPLATES"
 		}},
 		{"a role is for arn*", "no role may do everything, or anything to everything", func(p prod) {
-			for _, s := range list(at(p.properties(identityType, "IngestWriterRoleDefaultPolicy"), "PolicyDocument", "Statement")) {
+			for _, s := range list(cfn.At(p.properties(identityType, "IngestWriterRoleDefaultPolicy"), "PolicyDocument", "Statement")) {
 				object(s)["Resource"] = "arn*"
 			}
 		}},
@@ -168,7 +170,7 @@ func defects() []defect {
 			p.add(permissionType, map[string]any{"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", "FunctionName": "x"})
 		}},
 		{"a role is another account's deputy's", "roles are assumed by the one service that they are for", func(p prod) {
-			for _, s := range list(at(p.properties(roleType, "LakeRole"), "AssumeRolePolicyDocument", "Statement")) {
+			for _, s := range list(cfn.At(p.properties(roleType, "LakeRole"), "AssumeRolePolicyDocument", "Statement")) {
 				delete(object(s), "Condition")
 			}
 		}},

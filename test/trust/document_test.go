@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace-cdk/millrace/internal/cfn"
 	"github.com/millrace-cdk/millrace/test/mdtable"
 )
 
@@ -167,7 +168,7 @@ func TestEveryTrusteeAssumesARole(t *testing.T) {
 	for _, app := range every(t) {
 		for _, role := range app.Resources(roleType) {
 			for _, s := range statements(role.Get("AssumeRolePolicyDocument")) {
-				for _, service := range texts(at(s.Principal, "Service")) {
+				for _, service := range texts(cfn.At(s.Principal, "Service")) {
 					services[service] = true
 				}
 			}

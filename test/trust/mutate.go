@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // Mutation is one property of one template, made worse.
@@ -78,7 +80,7 @@ func added(a *App, r Resource) []flip {
 	case alarmType: // the ARN for the name
 		var flips []flip
 		for _, of := range a.references(r.Stack, r.Get("Dimensions")) {
-			name := text(at(list(r.Get("Dimensions"))[0], "Name"))
+			name := text(cfn.At(list(r.Get("Dimensions"))[0], "Name"))
 			arn := map[string]any{"Name": name, "Value": map[string]any{"Fn::GetAtt": []any{of.ID, "Arn"}}}
 			flips = append(flips, flip{"Dimensions", nil, []any{[]any{arn}}})
 		}

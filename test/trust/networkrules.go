@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/millrace-cdk/millrace/constructs/database/reach"
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 func networkRules() []Rule {
@@ -18,12 +19,12 @@ func networkRules() []Rule {
 }
 
 // block is the addresses that the rule of a security group is for, "" if it is for a group.
-func block(rule any) string { return text(at(rule, "CidrIp")) + text(at(rule, "CidrIpv6")) }
+func block(rule any) string { return text(cfn.At(rule, "CidrIp")) + text(cfn.At(rule, "CidrIpv6")) }
 
 // onePort says whether the rule is for one port of TCP, given as a number or by what it refers to.
 func onePort(rule any) bool {
-	from, to := at(rule, "FromPort"), at(rule, "ToPort")
-	return at(rule, "IpProtocol") == "tcp" && (number(from) > 0 || object(from) != nil) && reflect.DeepEqual(from, to)
+	from, to := cfn.At(rule, "FromPort"), cfn.At(rule, "ToPort")
+	return cfn.At(rule, "IpProtocol") == "tcp" && (cfn.Number(from) > 0 || object(from) != nil) && reflect.DeepEqual(from, to)
 }
 
 func ingress(a *App, r Resource, say func(string, ...any)) {
@@ -32,7 +33,7 @@ func ingress(a *App, r Resource, say func(string, ...any)) {
 		rules = []any{r.Body["Properties"]}
 	}
 	for _, rule := range rules {
-		if len(a.references(r.Stack, at(rule, "SourceSecurityGroupId"))) != 1 {
+		if len(a.references(r.Stack, cfn.At(rule, "SourceSecurityGroupId"))) != 1 {
 			say("it lets in %q, and no group of the app's", block(rule))
 		}
 		if !onePort(rule) {
@@ -55,8 +56,8 @@ func egress(a *App, r Resource, say func(string, ...any)) {
 		if block(rule) == nowhere {
 			continue
 		}
-		if len(a.references(r.Stack, at(rule, "DestinationSecurityGroupId"))) != 1 {
-			say("it lets out to %s by %v %v", block(rule), at(rule, "IpProtocol"), at(rule, "FromPort"))
+		if len(a.references(r.Stack, cfn.At(rule, "DestinationSecurityGroupId"))) != 1 {
+			say("it lets out to %s by %v %v", block(rule), cfn.At(rule, "IpProtocol"), cfn.At(rule, "FromPort"))
 		}
 		if !onePort(rule) {
 			say("it lets out to more than one port of TCP")
@@ -70,7 +71,7 @@ func proxy(_ *App, r Resource, say func(string, ...any)) {
 	}
 	tokens := r.Get("DefaultAuthScheme") == "IAM_AUTH"
 	for _, auth := range list(r.Get("Auth")) {
-		tokens = at(auth, "IAMAuth") == "REQUIRED"
+		tokens = cfn.At(auth, "IAMAuth") == "REQUIRED"
 	}
 	if !tokens {
 		say("it takes passwords")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // Reach is what a role may do.
@@ -15,7 +17,7 @@ func Reaches(a *App) []Reach {
 	for _, role := range a.Resources(roleType) {
 		var by string
 		for _, s := range statements(role.Get("AssumeRolePolicyDocument")) {
-			by = strings.Join(texts(at(s.Principal, "Service")), ", ")
+			by = strings.Join(texts(cfn.At(s.Principal, "Service")), ", ")
 		}
 		for _, policy := range a.Resources(identityType) {
 			if !a.refers(policy.Stack, policy.Get("Roles"), role) {

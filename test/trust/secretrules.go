@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 func guarded(a *App, r Resource, say func(string, ...any)) {
@@ -18,10 +20,10 @@ func guarded(a *App, r Resource, say func(string, ...any)) {
 	if a.Kept && r.Get("MultiAZ") != true {
 		say("it stands in one zone")
 	}
-	if port := number(r.Get("Port")); port == 0 || port == 5432 {
+	if port := cfn.Number(r.Get("Port")); port == 0 || port == 5432 {
 		say("its port is the one that is tried first")
 	}
-	if number(r.Get("MonitoringInterval")) == 0 || r.Get("EnablePerformanceInsights") != true {
+	if cfn.Number(r.Get("MonitoringInterval")) == 0 || r.Get("EnablePerformanceInsights") != true {
 		say("nobody can see what it is busy with")
 	}
 	for _, log := range []string{"postgresql", "iam-db-auth-error"} {
@@ -50,7 +52,7 @@ func parameters(_ *App, r Resource, say func(string, ...any)) {
 }
 
 func secrets(a *App, r Resource, say func(string, ...any)) {
-	if r.Get("SecretString") != nil || number(r.Get("GenerateSecretString", "PasswordLength")) < 20 {
+	if r.Get("SecretString") != nil || cfn.Number(r.Get("GenerateSecretString", "PasswordLength")) < 20 {
 		say("its password is given, or shorter than 20 characters")
 	}
 	if a.Emulated || !ofDatabase(a, r) { // the emulator hangs on the application that rotates

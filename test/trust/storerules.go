@@ -1,6 +1,10 @@
 package trust
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
+)
 
 // The types that the rules speak of.
 const (
@@ -89,7 +93,7 @@ func private(_ *App, r Resource, say func(string, ...any)) {
 		}
 	}
 	rules := list(r.Get("OwnershipControls", "Rules"))
-	if len(rules) != 1 || at(rules[0], "ObjectOwnership") != "BucketOwnerEnforced" {
+	if len(rules) != 1 || cfn.At(rules[0], "ObjectOwnership") != "BucketOwnerEnforced" {
 		say("its objects have lists of access of their own")
 	}
 	if r.Get("AccessControl") != nil || r.Get("WebsiteConfiguration") != nil {
@@ -113,8 +117,8 @@ func overTLS(a *App, r Resource, say func(string, ...any)) {
 			if s.Allow || !slices.Contains(s.Actions, "s3:*") || !s.Anyone || len(s.Resources) < 2 {
 				continue
 			}
-			http = http || at(s.Condition, "Bool", "aws:SecureTransport") == "false"
-			old = old || number(at(s.Condition, "NumericLessThan", "s3:TlsVersion")) >= 1.2
+			http = http || cfn.At(s.Condition, "Bool", "aws:SecureTransport") == "false"
+			old = old || cfn.Number(cfn.At(s.Condition, "NumericLessThan", "s3:TlsVersion")) >= 1.2
 		}
 	}
 	if !http {
@@ -131,7 +135,7 @@ func topicOverTLS(a *App, r Resource, say func(string, ...any)) {
 			continue
 		}
 		for _, s := range statements(policy.Get("PolicyDocument")) {
-			if !s.Allow && s.Anyone && slices.Contains(s.Actions, "sns:Publish") && at(s.Condition, "Bool", "aws:SecureTransport") == "false" {
+			if !s.Allow && s.Anyone && slices.Contains(s.Actions, "sns:Publish") && cfn.At(s.Condition, "Bool", "aws:SecureTransport") == "false" {
 				return
 			}
 		}
@@ -148,13 +152,13 @@ func logged(a *App, r Resource, say func(string, ...any)) {
 func replicated(_ *App, r Resource, say func(string, ...any)) {
 	for _, rule := range list(r.Get("ReplicationConfiguration", "Rules")) {
 		for _, enabled := range []any{
-			at(rule, "Status"), at(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), at(rule, "Destination", "Metrics", "Status"),
+			cfn.At(rule, "Status"), cfn.At(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), cfn.At(rule, "Destination", "Metrics", "Status"),
 		} {
 			if enabled != "Enabled" {
 				say("its copies are off, without the encrypted objects, or not measured")
 			}
 		}
-		if at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID") == nil {
+		if cfn.At(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID") == nil {
 			say("its copies have no key of ours")
 		}
 	}
@@ -166,7 +170,7 @@ func retained(a *App, r Resource, say func(string, ...any)) {
 		if a.Kept {
 			want = kept
 		}
-		if got := number(r.Get(property)); got < want {
+		if got := cfn.Number(r.Get(property)); got < want {
 			say("%s is %g %s, at least %g are wanted", property, got, unit, want)
 		}
 	}
@@ -182,7 +186,7 @@ func retained(a *App, r Resource, say func(string, ...any)) {
 	case queueType:
 		least("MessageRetentionPeriod", "seconds", 345600, 345600)
 	case vaultType:
-		if a.Kept && number(r.Get("LockConfiguration", "MinRetentionDays")) < 1 {
+		if a.Kept && cfn.Number(r.Get("LockConfiguration", "MinRetentionDays")) < 1 {
 			say("whoever gets in deletes what is to bring it back")
 		}
 	case bucketType:

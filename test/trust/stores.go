@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // storeTypes are the types that hold data, if only on its way, or name what is said of them.
@@ -69,17 +71,17 @@ func destination(r Resource) (name string, to any) {
 func objects(r Resource) []any {
 	_, to := destination(r)
 	all := []any{to}
-	if s3 := at(to, "S3Configuration"); s3 != nil {
+	if s3 := cfn.At(to, "S3Configuration"); s3 != nil {
 		all[0] = s3
 	}
-	if backup := at(to, "S3BackupConfiguration"); backup != nil {
+	if backup := cfn.At(to, "S3BackupConfiguration"); backup != nil {
 		all = append(all, backup)
 	}
 	return all
 }
 
 func objectKey(objects any) any {
-	return at(objects, "EncryptionConfiguration", "KMSEncryptionConfig", "AWSKMSKeyARN")
+	return cfn.At(objects, "EncryptionConfiguration", "KMSEncryptionConfig", "AWSKMSKeyARN")
 }
 
 // keyOf is how the store is encrypted.
@@ -100,11 +102,11 @@ func keyOf(r Resource) encryption {
 		if len(rules) == 0 {
 			return encryption{}
 		}
-		with := at(rules[0], "ServerSideEncryptionByDefault")
-		if at(with, "SSEAlgorithm") != "aws:kms" {
-			return encryption{on: at(with, "SSEAlgorithm") == "AES256"}
+		with := cfn.At(rules[0], "ServerSideEncryptionByDefault")
+		if cfn.At(with, "SSEAlgorithm") != "aws:kms" {
+			return encryption{on: cfn.At(with, "SSEAlgorithm") == "AES256"}
 		}
-		return encryption{true, at(with, "KMSMasterKeyID")}
+		return encryption{true, cfn.At(with, "KMSMasterKeyID")}
 	case instanceType, "AWS::RDS::DBCluster":
 		return encryption{r.Get("StorageEncrypted") == true, r.Get("KmsKeyId")}
 	case vaultType:
@@ -115,11 +117,11 @@ func keyOf(r Resource) encryption {
 		return encryption{true, r.Get("KmsKeyId")}
 	case workgroupType:
 		in := r.Get(workgroupResult)
-		managed := at(in, "ManagedQueryResultsConfiguration", "Enabled") == true
-		option := at(in, "ResultConfiguration", "EncryptionConfiguration", "EncryptionOption")
-		id := cmp.Or(at(in, "ResultConfiguration", "EncryptionConfiguration", "KmsKey"),
-			at(in, "ManagedQueryResultsConfiguration", "EncryptionConfiguration", "KmsKey"))
-		return encryption{(managed || option != nil) && at(in, "EnforceWorkGroupConfiguration") != false, id}
+		managed := cfn.At(in, "ManagedQueryResultsConfiguration", "Enabled") == true
+		option := cfn.At(in, "ResultConfiguration", "EncryptionConfiguration", "EncryptionOption")
+		id := cmp.Or(cfn.At(in, "ResultConfiguration", "EncryptionConfiguration", "KmsKey"),
+			cfn.At(in, "ManagedQueryResultsConfiguration", "EncryptionConfiguration", "KmsKey"))
+		return encryption{(managed || option != nil) && cfn.At(in, "EnforceWorkGroupConfiguration") != false, id}
 	case "AWS::OpenSearchService::Domain":
 		return encryption{r.Get("EncryptionAtRestOptions", "Enabled") == true, r.Get("EncryptionAtRestOptions", "KmsKeyId")}
 	case "AWS::DynamoDB::Table":
@@ -151,7 +153,7 @@ func Stores(a *App) []Store {
 		all = append(all, s)
 		if r.Type == instanceType {
 			s.Name, s.Type = r.Name()+": backups", "RDS automated backups"
-			s.Retention = fmt.Sprintf("%g days", number(r.Get("BackupRetentionPeriod")))
+			s.Retention = fmt.Sprintf("%g days", cfn.Number(r.Get("BackupRetentionPeriod")))
 			s.Deletion = "deleted with it"
 			if r.Get("DeleteAutomatedBackups") == false {
 				s.Deletion = "kept"
@@ -189,27 +191,27 @@ func transport(a *App, r Resource) string {
 func retention(r Resource) string {
 	switch r.Type {
 	case streamType:
-		return fmt.Sprintf("%g hours", number(r.Get("RetentionPeriodHours")))
+		return fmt.Sprintf("%g hours", cfn.Number(r.Get("RetentionPeriodHours")))
 	case videoType:
-		return fmt.Sprintf("%g hours", number(r.Get("DataRetentionInHours")))
+		return fmt.Sprintf("%g hours", cfn.Number(r.Get("DataRetentionInHours")))
 	case logGroupType:
-		return fmt.Sprintf("%g days", number(r.Get("RetentionInDays")))
+		return fmt.Sprintf("%g days", cfn.Number(r.Get("RetentionInDays")))
 	case queueType:
-		return fmt.Sprintf("%g hours", number(r.Get("MessageRetentionPeriod"))/3600)
+		return fmt.Sprintf("%g hours", cfn.Number(r.Get("MessageRetentionPeriod"))/3600)
 	case deliveryType:
 		_, to := destination(r)
-		return fmt.Sprintf("buffer: %g s", number(cmp.Or(at(to, "BufferingHints", "IntervalInSeconds"), at(objects(r)[0], "BufferingHints", "IntervalInSeconds"))))
+		return fmt.Sprintf("buffer: %g s", cfn.Number(cmp.Or(cfn.At(to, "BufferingHints", "IntervalInSeconds"), cfn.At(objects(r)[0], "BufferingHints", "IntervalInSeconds"))))
 	case instanceType, secretType:
 		return "until deleted"
 	case vaultType:
-		return fmt.Sprintf("as its plans say, %g days at least", number(r.Get("LockConfiguration", "MinRetentionDays")))
+		return fmt.Sprintf("as its plans say, %g days at least", cfn.Number(r.Get("LockConfiguration", "MinRetentionDays")))
 	case bucketType:
 		var parts []string
 		for _, rule := range list(r.Get("LifecycleConfiguration", "Rules")) {
-			if days := number(at(rule, "ExpirationInDays")); days > 0 {
+			if days := cfn.Number(cfn.At(rule, "ExpirationInDays")); days > 0 {
 				parts = append(parts, fmt.Sprintf("%g days", days))
 			}
-			if days := number(at(rule, "NoncurrentVersionExpiration", "NoncurrentDays")); days > 0 {
+			if days := cfn.Number(cfn.At(rule, "NoncurrentVersionExpiration", "NoncurrentDays")); days > 0 {
 				parts = append(parts, fmt.Sprintf("until deleted; versions %g days more", days))
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // access is what a template allows and denies, as the CDK's diff library reads its policies,
@@ -318,7 +320,7 @@ func exports(stacks map[string]Stack) map[string]string {
 			if id, ok := value["Ref"].(string); ok {
 				all[name] = "${" + id + "}"
 			}
-			if pair := list(value["Fn::GetAtt"]); len(pair) == 2 {
+			if pair := cfn.List(value["Fn::GetAtt"]); len(pair) == 2 {
 				all[name] = "${" + show(pair[0]) + "." + show(pair[1]) + "}"
 			}
 		}

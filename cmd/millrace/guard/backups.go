@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // expiries finds objects of a bucket that are deleted, or sooner than they were.
@@ -46,7 +48,7 @@ func fewer(from, to []any, property string, say func(property, from, to string))
 
 // replications are where a bucket's objects are copied to, by their prefix.
 func replications(bucket map[string]any) (all []any) {
-	for _, each := range list(at(bucket, "ReplicationConfiguration.Rules")) {
+	for _, each := range cfn.List(at(bucket, "ReplicationConfiguration.Rules")) {
 		if rule := object(each); rule["Status"] == "Enabled" {
 			all = append(all, map[string]any{
 				"Bucket": at(rule, "Destination.Bucket"), "Prefix": rule["Prefix"], "Filter": rule["Filter"],
@@ -59,7 +61,7 @@ func replications(bucket map[string]any) (all []any) {
 // dates are the days on which a bucket's rules delete, by what they delete.
 func dates(bucket map[string]any) map[string]string {
 	all := map[string]string{}
-	for _, each := range list(at(bucket, "LifecycleConfiguration.Rules")) {
+	for _, each := range cfn.List(at(bucket, "LifecycleConfiguration.Rules")) {
 		if rule := object(each); rule["Status"] == "Enabled" && rule["ExpirationDate"] != nil {
 			all[show(rule["Prefix"])+show(rule["TagFilters"])] = show(rule["ExpirationDate"])
 		}
@@ -70,7 +72,7 @@ func dates(bucket map[string]any) map[string]string {
 // lifecycle are the days after which a bucket's rules delete, by what they delete.
 func lifecycle(bucket map[string]any) map[string]float64 {
 	all := map[string]float64{}
-	for _, each := range list(at(bucket, "LifecycleConfiguration.Rules")) {
+	for _, each := range cfn.List(at(bucket, "LifecycleConfiguration.Rules")) {
 		rule := object(each)
 		if rule["Status"] != "Enabled" {
 			continue
@@ -96,10 +98,10 @@ func lifecycle(bucket map[string]any) map[string]float64 {
 // plans finds rules of a backup plan that are gone, or keep for a shorter time.
 func plans(was, is map[string]any, say func(property, from, to string)) {
 	after := map[any]map[string]any{}
-	for _, rule := range list(at(is, "BackupPlan.BackupPlanRule")) {
+	for _, rule := range cfn.List(at(is, "BackupPlan.BackupPlanRule")) {
 		after[object(rule)["RuleName"]] = object(rule)
 	}
-	for _, each := range list(at(was, "BackupPlan.BackupPlanRule")) {
+	for _, each := range cfn.List(at(was, "BackupPlan.BackupPlanRule")) {
 		rule := object(each)
 		property := "BackupPlanRule." + show(rule["RuleName"])
 		now, found := after[rule["RuleName"]]
@@ -121,10 +123,10 @@ func plans(was, is map[string]any, say func(property, from, to string)) {
 // copies finds copies of a backup rule that are gone, or kept for a shorter time.
 func copies(was, is map[string]any, property string, say func(property, from, to string)) {
 	after := map[string]any{}
-	for _, each := range list(is["CopyActions"]) {
+	for _, each := range cfn.List(is["CopyActions"]) {
 		after[show(object(each)["DestinationBackupVaultArn"])] = each
 	}
-	for _, each := range list(was["CopyActions"]) {
+	for _, each := range cfn.List(was["CopyActions"]) {
 		vault := show(object(each)["DestinationBackupVaultArn"])
 		now, found := after[vault]
 		from, to := span(at(each, "Lifecycle.DeleteAfterDays"), forever), span(at(now, "Lifecycle.DeleteAfterDays"), forever)

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/millrace-cdk/millrace/internal/cfn"
 )
 
 // forever is a retention without an end.
@@ -113,7 +115,7 @@ func shrunk(name string, before, after Stack, moves map[place]place) (all []Find
 		case "AWS::Backup::BackupPlan":
 			plans(was, is, say)
 		case "AWS::Backup::BackupSelection":
-			fewer(list(at(was, "BackupSelection.Resources")), list(at(is, "BackupSelection.Resources")), "BackupSelection.Resources", say)
+			fewer(cfn.List(at(was, "BackupSelection.Resources")), cfn.List(at(is, "BackupSelection.Resources")), "BackupSelection.Resources", say)
 		case "AWS::KMS::Key":
 			if at(was, "Enabled") != false && at(is, "Enabled") == false {
 				say("Enabled", "true", "false")
@@ -153,8 +155,6 @@ func days(n float64) string {
 	}
 	return fmt.Sprint(n)
 }
-
-func list(value any) []any { l, _ := value.([]any); return l }
 
 // show is a value for a reader: text as it is, everything else as JSON, nothing as "".
 func show(value any) string {
