@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -27,8 +29,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden templates")
 
-// Main runs the package's tests and closes the one jsii kernel they share.
+// Main runs the package's tests and closes the one jsii kernel they share. CDK's own rules over
+// templates are off: they take most of a synth's time, and the test of the app has them.
 func Main(m *testing.M) {
+	const off = "CDK_VALIDATION=false"
+	if !slices.Contains(os.Environ(), off) { // Node is up already, with its environment: the Makefile spares the second start
+		jsii.Close()
+		panic(syscall.Exec(os.Args[0], os.Args, append(os.Environ(), off)))
+	}
 	flag.Parse()
 	code := m.Run()
 	jsii.Close()

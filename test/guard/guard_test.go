@@ -3,10 +3,7 @@
 package guard
 
 import (
-	"os"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -24,16 +21,7 @@ import (
 	"github.com/millrace-cdk/millrace/test/cdktest"
 )
 
-// CDK's rules over the templates are left out, as the guard leaves them out: they take most of a
-// synth's time. Node is up, with its environment, before this is called: hence the second start.
-func TestMain(m *testing.M) {
-	const off = "CDK_VALIDATION=false"
-	if !slices.Contains(os.Environ(), off) {
-		jsii.Close()
-		panic(syscall.Exec(os.Args[0], os.Args, append(os.Environ(), off)))
-	}
-	cdktest.Main(m)
-}
+func TestMain(m *testing.M) { cdktest.Main(m) }
 
 // built is what a change is made to, after it was composed.
 type built struct {
